@@ -1,0 +1,402 @@
+"""The words of Tocsin: records, states, events, the table of allowed moves, and the three kinds of failure.
+
+Standard library only, and it does nothing: no clock, no file, no network, no database, no chance.
+Every other module may import this one; this one imports none of them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from ipaddress import IPv4Address, IPv6Address
+
+Address = IPv4Address | IPv6Address
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+class TocsinError(Exception):
+    """Something went wrong that a person can act on: what happened, why, and what to do next.
+
+    `exit_code` is the process's exit code when the error reaches the command line (docs/reference/exit-codes.md).
+    """
+
+    exit_code = 5
+
+    def __init__(self, what: str, why: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next_step = next_step
+
+
+class ConfigurationError(TocsinError):
+    """The settings, a credential file or the machine's set-up are not usable."""
+
+    exit_code = 3
+
+
+class NotFound(TocsinError):
+    """What was asked for does not exist here."""
+
+    exit_code = 4
+
+
+class RefusedBySafety(TocsinError):
+    """A safety rule forbids it; nothing was done."""
+
+    exit_code = 6
+
+
+class IntegrityFailure(TocsinError):
+    """Stored data does not agree with its own proof."""
+
+    exit_code = 7
+
+
+class TryAgain(TocsinError):
+    """It cannot be done now (a lock, a full disk, no network); the same command may go through later."""
+
+    exit_code = 75
+
+
+class ForbiddenMove(Exception):
+    """A state change that TRANSITIONS does not list: a bug in the caller; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryFailure:
+    """The other side may answer differently later. `code` is the enhanced or protocol code, `text` their words."""
+
+    code: str
+    text: str = ""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermanentFailure:
+    """The other side said no, and would say so again. `code` is the enhanced or protocol code, `text` their words."""
+
+    code: str
+    text: str = ""
+
+
+# --- states ----------------------------------------------------------------------------------------------------------
+
+
+class Exposure(StrEnum):
+    """What verify found; it alone writes this."""
+
+    UNCHECKED = "unchecked"
+    OPEN = "open"
+    UNLISTED = "unlisted"  # no source reports it for longer than that source's lifetime: never counted as fixed
+    CLOSED = "closed"  # our own re-test failed to reproduce it twice, 24 h apart
+    UNKNOWN = "unknown"
+
+
+class EvidenceLevel(IntEnum):
+    """How strong the evidence is; it decides what a letter may say."""
+
+    E0 = 0  # claimed by one source
+    E1 = 1  # two independent groups, or one protocol-level scan report
+    E2 = 2  # first-hand: own spam trap, own logs
+    E3 = 3  # handshake only: worded no stronger than E1
+    E4 = 4  # our nonce came back through the target to our own canary
+
+
+class CaseState(StrEnum):
+    SEEN = "seen"
+    RESOLVED = "resolved"
+    NO_CONTACT = "no_contact"
+    NOTICED = "noticed"
+    EXHAUSTED = "exhausted"
+    FIXED = "fixed"
+    DORMANT = "dormant"
+    EXCLUDED = "excluded"
+
+
+class LetterState(StrEnum):
+    DRAFTED = "drafted"
+    APPROVED = "approved"
+    CLAIMED = "claimed"
+    HANDED = "handed"  # our relay took it
+    ACCEPTED = "accepted"  # their MX took it; nobody has read it
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"  # the final dot was written and no reply came (RFC 1047)
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class WaveState(StrEnum):
+    PLANNED = "planned"
+    RENDERED = "rendered"
+    APPROVED = "approved"
+    SENDING = "sending"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class ContactState(StrEnum):
+    UNTESTED = "untested"
+    LIVE = "live"
+    BOUNCING = "bouncing"
+    DEAD = "dead"
+
+
+class Verdict(StrEnum):
+    """What a person or a rule said of a snapshot."""
+
+    READING = "reading"
+    ACCEPTED = "accepted"
+    HELD = "held"
+    VOIDED = "voided"
+
+
+class Listing(StrEnum):
+    """A DNSBL's answer. Only NXDOMAIN is NOT_LISTED; every failure is UNKNOWN (RFC 5782 section 2.1)."""
+
+    LISTED = "listed"
+    NOT_LISTED = "not_listed"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """What became of one look-up of a network. Four of them end without a mailbox, each for another reason."""
+
+    CONTACTS = "contacts"
+    NO_CONTACT = "no_contact"  # the registry answered, and names no usable mailbox
+    NOT_FOUND = "not_found"  # the registry knows no such network
+    REFUSED = "refused"  # 429, 403, quota: says nothing about the network
+    UNUSABLE = "unusable"  # not JSON, wrong network, cut, an error object
+    SPECIAL = "special"  # special-purpose space: nobody to ask
+
+
+# --- events: what may happen to a thing that has a life ---------------------------------------------------------------
+
+
+class Event(StrEnum):
+    CASE_SEEN = "case.seen"  # made
+    CASE_CONTACT_FOUND = "case.contact_found"
+    CASE_NO_CONTACT = "case.no_contact"
+    CASE_NOTICED = "case.noticed"
+    CASE_NEXT_CONTACT = "case.next_contact"  # the contact is dead or refused; the next candidate takes its place
+    CASE_EXHAUSTED = "case.exhausted"
+    CASE_FIXED = "case.fixed"
+    CASE_UNLISTED = "case.unlisted"
+    CASE_SEEN_AGAIN = "case.seen_again"
+    CASE_EXCLUDED = "case.excluded"
+    CASE_INCLUDED = "case.included"
+    LETTER_DRAFTED = "letter.drafted"  # made
+    LETTER_APPROVED = "letter.approved"
+    LETTER_CLAIMED = "letter.claimed"
+    LETTER_RELEASED = "letter.released"  # claimed, and given back before its final dot
+    LETTER_HANDED = "letter.handed"
+    LETTER_ACCEPTED = "letter.accepted"
+    LETTER_DEFERRED = "letter.deferred"
+    LETTER_REFUSED = "letter.refused"
+    LETTER_UNCERTAIN = "letter.uncertain"
+    LETTER_BOUNCED = "letter.bounced"
+    LETTER_SUPPRESSED = "letter.suppressed"
+    LETTER_WITHDRAWN = "letter.withdrawn"
+    LETTER_EXPIRED = "letter.expired"
+    LETTER_RESEND = "letter.resend"  # a person's word on an UNCERTAIN letter; same Message-ID
+    WAVE_PLANNED = "wave.planned"  # made
+    WAVE_RENDERED = "wave.rendered"
+    WAVE_APPROVED = "wave.approved"
+    WAVE_RELEASED = "wave.released"
+    WAVE_DONE = "wave.done"
+    WAVE_CANCELLED = "wave.cancelled"
+
+
+State = CaseState | LetterState | WaveState
+
+_C, _L, _W, _E = CaseState, LetterState, WaveState, Event
+
+CASE_TRANSITIONS: dict[CaseState, dict[Event, CaseState]] = {
+    _C.SEEN: {
+        _E.CASE_CONTACT_FOUND: _C.RESOLVED,
+        _E.CASE_NO_CONTACT: _C.NO_CONTACT,
+        _E.CASE_EXCLUDED: _C.EXCLUDED,
+    },
+    _C.RESOLVED: {
+        _E.CASE_NOTICED: _C.NOTICED,
+        _E.CASE_FIXED: _C.FIXED,
+        _E.CASE_UNLISTED: _C.DORMANT,
+        _E.CASE_EXCLUDED: _C.EXCLUDED,
+    },
+    _C.NO_CONTACT: {_E.CASE_CONTACT_FOUND: _C.RESOLVED, _E.CASE_EXCLUDED: _C.EXCLUDED},
+    _C.NOTICED: {
+        _E.CASE_NEXT_CONTACT: _C.RESOLVED,
+        _E.CASE_EXHAUSTED: _C.EXHAUSTED,
+        _E.CASE_FIXED: _C.FIXED,
+        _E.CASE_UNLISTED: _C.DORMANT,
+        _E.CASE_EXCLUDED: _C.EXCLUDED,
+    },
+    _C.EXHAUSTED: {_E.CASE_FIXED: _C.FIXED, _E.CASE_UNLISTED: _C.DORMANT, _E.CASE_EXCLUDED: _C.EXCLUDED},
+    _C.FIXED: {_E.CASE_SEEN_AGAIN: _C.RESOLVED, _E.CASE_EXCLUDED: _C.EXCLUDED},
+    _C.DORMANT: {_E.CASE_SEEN_AGAIN: _C.RESOLVED, _E.CASE_EXCLUDED: _C.EXCLUDED},
+    _C.EXCLUDED: {_E.CASE_INCLUDED: _C.SEEN},
+}
+
+LETTER_TRANSITIONS: dict[LetterState, dict[Event, LetterState]] = {
+    _L.DRAFTED: {
+        _E.LETTER_APPROVED: _L.APPROVED,
+        _E.LETTER_SUPPRESSED: _L.SUPPRESSED,
+        _E.LETTER_WITHDRAWN: _L.WITHDRAWN,
+    },
+    _L.APPROVED: {
+        _E.LETTER_CLAIMED: _L.CLAIMED,
+        _E.LETTER_SUPPRESSED: _L.SUPPRESSED,
+        _E.LETTER_WITHDRAWN: _L.WITHDRAWN,
+    },
+    _L.CLAIMED: {
+        _E.LETTER_RELEASED: _L.APPROVED,
+        _E.LETTER_HANDED: _L.HANDED,
+        _E.LETTER_ACCEPTED: _L.ACCEPTED,
+        _E.LETTER_DEFERRED: _L.DEFERRED,
+        _E.LETTER_REFUSED: _L.REFUSED,
+        _E.LETTER_UNCERTAIN: _L.UNCERTAIN,
+    },
+    _L.HANDED: {_E.LETTER_ACCEPTED: _L.ACCEPTED, _E.LETTER_BOUNCED: _L.BOUNCED},
+    _L.ACCEPTED: {_E.LETTER_BOUNCED: _L.BOUNCED},
+    _L.DEFERRED: {
+        _E.LETTER_CLAIMED: _L.CLAIMED,
+        _E.LETTER_SUPPRESSED: _L.SUPPRESSED,
+        _E.LETTER_WITHDRAWN: _L.WITHDRAWN,
+        _E.LETTER_EXPIRED: _L.EXPIRED,
+    },
+    _L.UNCERTAIN: {
+        _E.LETTER_HANDED: _L.HANDED,
+        _E.LETTER_ACCEPTED: _L.ACCEPTED,
+        _E.LETTER_REFUSED: _L.REFUSED,
+        _E.LETTER_BOUNCED: _L.BOUNCED,
+        _E.LETTER_RESEND: _L.APPROVED,
+    },
+    _L.REFUSED: {},
+    _L.BOUNCED: {},
+    _L.SUPPRESSED: {},
+    _L.WITHDRAWN: {},
+    _L.EXPIRED: {},
+}
+
+WAVE_TRANSITIONS: dict[WaveState, dict[Event, WaveState]] = {
+    _W.PLANNED: {_E.WAVE_RENDERED: _W.RENDERED, _E.WAVE_CANCELLED: _W.CANCELLED},
+    _W.RENDERED: {_E.WAVE_APPROVED: _W.APPROVED, _E.WAVE_CANCELLED: _W.CANCELLED},
+    _W.APPROVED: {_E.WAVE_RELEASED: _W.SENDING, _E.WAVE_CANCELLED: _W.CANCELLED},
+    _W.SENDING: {_E.WAVE_DONE: _W.DONE, _E.WAVE_CANCELLED: _W.CANCELLED},
+    _W.DONE: {},
+    _W.CANCELLED: {},
+}
+
+TRANSITIONS: dict[type[State], dict[State, dict[Event, State]]] = {
+    CaseState: CASE_TRANSITIONS,  # type: ignore[dict-item]
+    LetterState: LETTER_TRANSITIONS,  # type: ignore[dict-item]
+    WaveState: WAVE_TRANSITIONS,  # type: ignore[dict-item]
+}
+
+
+def next_state(state: State, event: Event) -> State:
+    """Return the state that `event` leads to from `state`.  Raises ForbiddenMove if TRANSITIONS does not list it."""
+    moves = TRANSITIONS[type(state)][state]
+    if event not in moves:
+        kind = type(state).__name__.removesuffix("State").lower()
+        raise ForbiddenMove(f"a {kind} that is {state} cannot take {event}")
+    return moves[event]
+
+
+# --- records that cross from one module to another --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One line of a feed or one DNSBL answer, in one shape.  `port` 0: the source did not say.
+
+    `claim` is a word of data/topics (open_relay, http_connect, http_proxy, socks4, socks5, proxy) or `reputation`,
+    which corroborates nothing and opens nothing.  `service` is what listens there: smtp, http, socks4, socks5, or `any`.
+    """
+
+    line: int  # number in its snapshot, from 1; with the snapshot, the key
+    address: Address
+    port: int
+    transport: str  # tcp or udp
+    service: str
+    claim: str
+    observed_at: datetime
+    confidence: int  # 0 to 100
+    raw: bytes  # the line as received, at most 4,096 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line of a feed that is not an observation, with the reason (a code of docs/reference/rejects.md)."""
+
+    line: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One mailbox read from a registry's answer, taken or rejected, with the place it was read from.
+
+    `tier`: 1 abuse role of the network, 2 remark, 3 abuse-named mailbox of the holder, 4 parent network, 5 origin ASN
+    (notes of the order: docs/explanation/contacts.md).  Rank 0 is the best of its answer.
+    """
+
+    mailbox: str  # lower-cased local part @ A-label; for a rejected one the text as it stood, cleaned
+    spelling: str  # as the registry wrote it, kept for sending
+    tier: int
+    rank: int
+    confidence: int  # 0 to 100
+    source: str  # role, nested-role, remark, header, abuse-mailbox, mailbox-name
+    path: str  # where in the answer: entities[0].entities[1].vcardArray, "abuse-mailbox:", ...
+    rejected: str = ""  # empty, or why it must not be written to: registry-contact, placeholder, personal, ...
+    note: str = ""  # marked-invalid, unvalidated, ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAnswer:
+    """What one answer of a registry says about a queried address: the network, its holder and the ranked mailboxes.
+
+    `registered` and `cached` are inclusive ranges; `cached` lies in `registered`, covers the queried address and is
+    never wider than the scope caps.  Both are None unless the outcome is CONTACTS or NO_CONTACT.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    registry: str = ""
+    handle: str = ""
+    name: str = ""
+    holder: str = ""
+    country: str = ""  # ISO 3166 alpha-2 as it stands, or empty
+    region: str = ""
+    registered: tuple[Address, Address] | None = None
+    cached: tuple[Address, Address] | None = None
+    candidates: tuple[Candidate, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The bytes a registry sent for one question, or the failure that came instead of them."""
+
+    source: str  # the URL, or whois://host:port/question
+    status: int  # HTTP status; 200 for a complete WHOIS text; 0 when none came
+    content_type: str
+    body: bytes
+    at: datetime
+    failure: TemporaryFailure | PermanentFailure | None = None
+    requests: int = 1  # made on the wire, redirects included
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneAnswer:
+    """What one DNSBL zone said of one address.  `codes` are the A records inside 127.0.0.0/8, as text."""
+
+    zone: str
+    address: Address
+    listing: Listing
+    codes: tuple[str, ...] = ()
+    text: str = ""  # the TXT record, cleaned and cut; only asked for listed addresses
+    why: str = ""  # for UNKNOWN: SERVFAIL, REFUSED, timeout, answer outside 127/8, error code, ...

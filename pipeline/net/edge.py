@@ -1,0 +1,130 @@
+"""An edge: an event loop in a thread of its own, joined to the caller by two bounded queues.
+
+The caller stays plain and synchronous: it puts questions in and takes answers out, and does its database work between
+the two.  Nothing here knows what a question is.  A caller that stops early loses nothing that it had not been handed.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+Handler = Callable[[Q], Awaitable[A]]
+Main = Callable[["asyncio.Queue[Q | None]", Callable[[A], Coroutine[None, None, None]]], Coroutine[None, None, None]]
+
+
+class Edge(Generic[Q, A]):
+    """Runs `main(questions, answer)` on its own loop until the caller leaves the `with` block.
+
+    `main` reads questions until it gets None, and awaits `answer(a)` for each answer.  An exception in `main` rises in
+    the caller at its next `take`, and at the end of the block.
+    """
+
+    def __init__(self, main: Main[Q, A], size: int) -> None:
+        self._main = main
+        self._size = size
+        self._answers: queue.Queue[A] = queue.Queue()
+        self._free = threading.Semaphore(size)
+        self._failed: BaseException | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, where it rises
+            self._failed = error
+        finally:
+            self._ready.set()
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._questions: asyncio.Queue[Q | None] = asyncio.Queue()
+        self._task = asyncio.current_task()
+        self._ready.set()
+
+        async def answer(a: A) -> None:
+            self._answers.put(a)
+
+        await self._main(self._questions, answer)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already: main ended or failed
+            if kind is None:
+                self._loop.call_soon_threadsafe(self._questions.put_nowait, None)
+            elif self._task is not None:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._failed is not None and not isinstance(self._failed, asyncio.CancelledError):
+            raise self._failed
+
+    def room(self) -> bool:
+        """True if `ask` would not wait."""
+        if self._free.acquire(blocking=False):
+            self._free.release()
+            return True
+        return False
+
+    def ask(self, question: Q) -> None:
+        """Hand over one question; waits while `size` of them are unanswered."""
+        while not self._free.acquire(timeout=0.2):
+            self._raise()
+        self._loop.call_soon_threadsafe(self._questions.put_nowait, question)
+
+    def tell(self, message: Q) -> None:
+        """Hand over a message that needs no room and gets no answer of its own (a go-ahead for one under way)."""
+        self._loop.call_soon_threadsafe(self._questions.put_nowait, message)
+
+    def take(self, timeout: float) -> list[A]:
+        """Return the answers that are there, waiting at most `timeout` seconds for the first one."""
+        taken: list[A] = []
+        try:
+            taken.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
+            while True:
+                taken.append(self._answers.get_nowait())
+        except queue.Empty:
+            pass
+        if not taken:
+            self._raise()
+        return taken
+
+    def done(self, count: int = 1) -> None:
+        """Say that `count` questions are fully dealt with, which makes room for as many."""
+        self._free.release(count)
+
+
+def many(open_handler: Callable[[], AbstractAsyncContextManager[Handler[Q, A]]]) -> Main[Q, A]:
+    """Return a `main` that answers each question in a task of its own, all under one opened handler (a session)."""
+
+    async def main(questions: "asyncio.Queue[Q | None]", answer: Callable[[A], Coroutine[None, None, None]]) -> None:
+        async with open_handler() as handler, asyncio.TaskGroup() as group:
+
+            async def one(question: Q) -> None:
+                await answer(await handler(question))
+
+            while (question := await questions.get()) is not None:
+                group.create_task(one(question))
+
+    return main
+
+
+@contextlib.asynccontextmanager
+async def plain(handler: Handler[Q, A]) -> AsyncIterator[Handler[Q, A]]:
+    """Wrap a handler that needs nothing opened, for `many`."""
+    yield handler
