@@ -314,7 +314,7 @@ class Observation:
     """One line of a feed or one DNSBL answer, in one shape.  `port` 0: the source did not say.
 
     `claim` is a word of data/topics (open_relay, http_connect, http_proxy, socks4, socks5, proxy) or `reputation`,
-    which corroborates nothing and opens nothing.  `service` is what listens there: smtp, http, socks4, socks5, or `any`.
+    which corroborates nothing and opens nothing.  `service` is what listens: smtp, http, socks4, socks5, or `any`.
     """
 
     line: int  # number in its snapshot, from 1; with the snapshot, the key
