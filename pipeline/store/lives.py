@@ -1,0 +1,94 @@
+"""The one writer of states: cases, letters and waves move here or not at all.
+
+Each move names the event, must stand in TRANSITIONS, and leaves an event in the same transaction.  A move that is not
+allowed raises and changes nothing.  A worker that lost its lease finds its claim number raised and stops (LeaseLost).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, update
+
+from pipeline.domain import CaseState, Event, LetterState, State, WaveState, next_state
+from pipeline.store import events
+from pipeline.store.db import chunks
+from pipeline.store.tables import cases, letters, waves
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the row since: stop before any effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's hold on rows: each row's claim number as this worker raised it."""
+
+    worker_id: int
+    claims: Mapping[int, int]
+
+
+LIVES: dict[str, tuple[Table, type[State]]] = {
+    "case": (cases, CaseState),
+    "letter": (letters, LetterState),
+    "wave": (waves, WaveState),
+}
+
+
+def advance(
+    connection: Connection,
+    ids: Sequence[int],
+    event: Event,
+    now: datetime,
+    by: str,
+    *,
+    why: str = "",
+    data: Callable[[int], Mapping[str, Any]] | None = None,
+    lease: Lease | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Move rows by one event, all or none, and write an event for each.
+
+    `event` names the kind (`letter.handed`).  `values` are further columns set on every row.  Raises ForbiddenMove if one
+    of the rows may not take the event, LeaseLost if one is no longer held by `lease`, LookupError if one does not exist.
+    """
+    kind = event.value.split(".")[0]
+    table, states = LIVES[kind]
+    for chunk in chunks(ids):
+        moves = _check(connection, table, states, chunk, event, lease)
+        for new, moved in moves.items():
+            changed = connection.execute(
+                update(table).where(table.c.id.in_([i for i, _ in moved])).values(state=new.value, **(values or {}))
+            )
+            if changed.rowcount != len(moved):
+                raise LookupError(f"{len(moved) - changed.rowcount} rows of {table.name} went away")
+        entries = [
+            events.Entry(event.value, kind, row, campaign, why, data(row) if data else None)
+            for moved in moves.values()
+            for row, campaign in moved
+        ]
+        events.write(connection, entries, now, by)
+
+
+def _check(
+    connection: Connection,
+    table: Table,
+    states: type[State],
+    ids: Sequence[int],
+    event: Event,
+    lease: Lease | None,
+) -> dict[State, list[tuple[int, int]]]:
+    """Lock the rows and return {new state: [(id, campaign id)]}; raises before anything is changed."""
+    columns = [table.c.id, table.c.state, table.c.campaign_id]
+    if lease is not None:
+        columns += [table.c.worker_id, table.c.claim]
+    found = connection.execute(select(*columns).where(table.c.id.in_(ids)).with_for_update()).all()
+    if len(found) != len(set(ids)):
+        raise LookupError(f"{len(set(ids)) - len(found)} of {len(ids)} rows of {table.name} do not exist")
+    moves: dict[State, list[tuple[int, int]]] = {}
+    for row in found:
+        if lease is not None and (row.worker_id, row.claim) != (lease.worker_id, lease.claims.get(row.id)):
+            raise LeaseLost(f"{table.name} {row.id} has been taken by another worker")
+        moves.setdefault(next_state(states(row.state), event), []).append((row.id, row.campaign_id))
+    return moves
