@@ -17,7 +17,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 Handler = Callable[[Q], Awaitable[A]]
-Main = Callable[["asyncio.Queue[Q | None]", Callable[[A], Coroutine[None, None, None]]], Coroutine[None, None, None]]
+Main = Callable[[asyncio.Queue[Q | None], Callable[[A], Coroutine[None, None, None]]], Coroutine[None, None, None]]
 
 
 class Edge(Generic[Q, A]):
@@ -112,7 +112,7 @@ class Edge(Generic[Q, A]):
 def many(open_handler: Callable[[], AbstractAsyncContextManager[Handler[Q, A]]]) -> Main[Q, A]:
     """Return a `main` that answers each question in a task of its own, all under one opened handler (a session)."""
 
-    async def main(questions: "asyncio.Queue[Q | None]", answer: Callable[[A], Coroutine[None, None, None]]) -> None:
+    async def main(questions: asyncio.Queue[Q | None], answer: Callable[[A], Coroutine[None, None, None]]) -> None:
         async with open_handler() as handler, asyncio.TaskGroup() as group:
 
             async def one(question: Q) -> None:
