@@ -85,11 +85,19 @@ class Edge(Generic[Q, A]):
         """Hand over one question; waits while `size` of them are unanswered."""
         while not self._free.acquire(timeout=0.2):
             self._raise()
-        self._loop.call_soon_threadsafe(self._questions.put_nowait, question)
+        self._put(question)
 
     def tell(self, message: Q) -> None:
         """Hand over a message that needs no room and gets no answer of its own (a go-ahead for one under way)."""
-        self._loop.call_soon_threadsafe(self._questions.put_nowait, message)
+        self._put(message)
+
+    def _put(self, message: Q) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._questions.put_nowait, message)
+        except RuntimeError:  # the loop is closed: main has ended; why it failed says more than that
+            self._thread.join()
+            self._raise()
+            raise
 
     def take(self, timeout: float) -> list[A]:
         """Return the answers that are there, waiting at most `timeout` seconds for the first one."""
