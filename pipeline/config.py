@@ -1,0 +1,317 @@
+"""The settings: TOML, environment and credential files to typed values, once.
+
+Order: flag > TOCSIN_MAIL__RATE=... > credential file > config.toml.  An unknown key is an error that names its path.
+Nothing here is secret: secrets come from the credential file alone, and are never printed.  config.example.toml is
+written from this model (config_text.py), and a test keeps them equal.
+"""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.domain import ConfigurationError
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: object) -> object:
+    """Return the length of time that text such as "30s", "10m", "72h" or "5d" names; other values as they are."""
+    if isinstance(value, str) and value[-1:] in UNITS and value[:-1].replace(".", "", 1).isdigit():
+        return timedelta(seconds=float(value[:-1]) * UNITS[value[-1]])
+    if isinstance(value, str | int | float):
+        raise ValueError('a length of time is written as "30s", "10m", "72h" or "5d"')  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Level = Annotated[int, Field(ge=0, le=4)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSection(Section):
+    url: str = Field("sqlite:///tocsin.db", description="sqlite:///FILE, or postgresql://USER@HOST/NAME")
+
+
+class DnsSection(Section):
+    nameservers: list[str] = Field(
+        [], description="ADDRESS or ADDRESS:PORT of your own recursive resolvers; public ones break the zones' terms"
+    )
+    timeout: Duration = Field(timedelta(seconds=5), description="for one question, all tries together")
+    concurrency: int = Field(50, ge=1, description="questions under way at once")
+
+
+class RdapSection(Section):
+    bootstrap_v4: str = Field("https://data.iana.org/rdap/ipv4.json", description="IANA's registry of IPv4 (RFC 9224)")
+    bootstrap_v6: str = Field("https://data.iana.org/rdap/ipv6.json", description="IANA's registry of IPv6 (RFC 9224)")
+    user_agent: str = Field(
+        "", description="who asks: the agency's page and mailbox; needed before a registry is asked"
+    )
+    timeout: Duration = Field(timedelta(seconds=30), description="for one answer")
+    concurrency: int = Field(16, ge=1, description="questions under way at once, over all registries")
+    allow_loopback: bool = Field(False, description="plain http and loopback addresses; for the sandbox and tests")
+    rate: float = Field(
+        2.0, ge=0, description="questions a second to a registry that `rates` does not name; 0: no limit"
+    )
+    rates: dict[str, float] = Field(
+        {
+            "rdap.arin.net": 2.0,
+            "rdap.db.ripe.net": 2.0,
+            "rdap.apnic.net": 2.0,
+            "rdap.afrinic.net": 1.0,
+            "rdap.lacnic.net": 0.15,
+            "rdap.registro.br": 0.15,
+        },
+        description="questions a second by registry host",
+    )
+    per_day: dict[str, int] = Field({}, description="questions a UTC day by registry host")
+    keep: Duration = Field(timedelta(days=30), description="an answer with a contact serves that long")
+    keep_negative: Duration = Field(timedelta(days=7), description="an answer without a contact serves that long")
+
+
+class WhoisSection(Section):
+    enabled: bool = Field(True, description="ask WHOIS where RDAP gives no contact, or refuses")
+    hosts: dict[str, str] = Field(
+        {
+            "arin": "whois.arin.net:43",
+            "ripencc": "whois.ripe.net:43",
+            "apnic": "whois.apnic.net:43",
+            "lacnic": "whois.lacnic.net:43",
+            "afrinic": "whois.afrinic.net:43",
+        },
+        description="HOST:PORT by registry",
+    )
+    rate: float = Field(0.15, ge=0, description="questions a second to one host; 0: no limit")
+    timeout: Duration = Field(timedelta(seconds=20), description="for one answer")
+
+
+class RelaySection(Section):
+    host: str = Field(
+        "127.0.0.1", description="your relay (smarthost); Tocsin does not deliver to foreign servers itself"
+    )
+    port: int = Field(25, ge=1, le=65535)
+    tls: Literal["none", "opportunistic", "required", "verified"] = Field(
+        "verified", description="none, opportunistic, required (any certificate), verified"
+    )
+    ca_file: str = Field("", description="certificates that `verified` trusts; empty: the system's")
+    username: str = Field("", description="for AUTH; the password stands in the credential file as mail_password")
+    ehlo_name: str = Field("", description="the name we greet with; empty: this machine's")
+    source_address: str = Field("", description="the local address to send from")
+    connections: int = Field(4, ge=1, le=50, description="kept open at once")
+    letters_per_connection: int = Field(100, ge=1)
+    timeout: Duration = Field(timedelta(seconds=60), description="for each SMTP reply")
+    dot_timeout: Duration = Field(
+        timedelta(seconds=600), description="for the reply to the final dot (RFC 5321 4.5.3.2.6)"
+    )
+
+
+class MailSection(Section):
+    relay: RelaySection = RelaySection()
+    sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
+    rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")
+    per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")
+    per_domain_rate: float = Field(0.2, ge=0, description="letters a second to one recipient domain; 0: no limit")
+    fresh_for: Duration = Field(
+        timedelta(hours=72), description="evidence older than this leaves a letter before it goes"
+    )
+
+
+class SafetySection(Section):
+    guests: list[str] = Field(
+        [], description="addresses and domains that may get mail in training mode; .example names every domain below it"
+    )
+    approvers_needed: int = Field(2, ge=2, description="people who must approve a wave of a live campaign")
+    allowed_signers: str = Field("", description="OpenSSH allowed-signers file for approvals (ssh-keygen -Y)")
+
+
+class FeedSection(Section):
+    parser: str = Field(description="how its files are read: docs/reference/feeds.md")
+    access: Literal["file", "local", "public"] = "file"
+    group: str = Field("", description="feeds of one group are one source: name it where feeds copy each other")
+    lawful_basis: str = Field(min_length=1, description="why you may hold and use it: a law, a licence, an agreement")
+    claims: dict[str, str] = Field({}, description="the source's word -> the claim it stands for")
+    columns: dict[str, str] = Field({}, description="our name -> the file's column, for csv")
+    claim: str = Field("", description="the claim of every line, where lines do not say")
+    port: int = Field(0, ge=0, le=65535, description="the port of every line, where lines do not say")
+    observed: Literal["line", "file", "received"] = Field(
+        "line", description="when it was seen: each line says, the file's own time, or when we got it"
+    )
+    confidence: int = Field(50, ge=0, le=100)
+    first_hand: bool = Field(False, description="our own spam trap or logs: evidence level E2")
+    protocol_level: bool = Field(False, description="a scan that spoke the protocol: level E1 by itself")
+    lifetime: Duration = Field(timedelta(days=7), description="an entry that is not repeated counts for that long")
+    name_in_letter: bool = Field(False, description="may a letter name this source?")
+    quote: bool = Field(False, description="may a letter quote its lines?")
+    attach_raw: bool = Field(False, description="may its lines be attached?")
+    export: bool = Field(False, description="may its lines leave in exports?")
+    share: bool = Field(False, description="may it be shared with partners?")
+    retain: Duration = Field(timedelta(days=730), description="its lines are emptied after that")
+    title: str = Field("", description="the name a letter uses; empty: the feed's")
+
+
+class ZoneSection(Section):
+    enabled: bool = True
+    rate: float = Field(5.0, ge=0, description="questions a second; 0: no limit")
+    per_day: int = Field(50_000, ge=0, description="questions a UTC day; 0: no limit")
+    name_in_letter: bool = False
+    access: Literal["local", "public"] = "public"
+
+
+class TextPair(Section):
+    en: str
+    fr: str
+
+
+class CampaignSection(Section):
+    topics: list[str] = ["open_relay", "open_proxy"]
+    minimum_level: Level = Field(1, description="no letter on weaker evidence: 0 to 4 for E0 to E4")
+    operation: TextPair = Field(description="the operation's name")
+    agency: TextPair = Field(description="who writes")
+    partners: TextPair = Field(description="with whom, in a few words")
+    address: TextPair = Field(description="the agency's postal address, lines separated by |")
+    guidance_url: TextPair = Field(
+        description="what open relays and proxies are, and the participants of the operation"
+    )
+    participants_url: TextPair
+    instructions_url: TextPair = Field(description="how to close them")
+    genuine_url: TextPair = Field(description="where a recipient checks that a letter is genuine")
+    signature: TextPair = Field(description="who signs: name and title, lines separated by |")
+    sender_name: TextPair = Field(description="the name in From")
+    sender: str = Field(description="the mailbox in From")
+    questions: str = Field(description="a mailbox that people read, for questions; also Reply-To")
+    default_order: list[Literal["en", "fr_CA", "fr"]] = Field(
+        ["en", "fr_CA"], description="languages of a letter to a country that has neither, in this order"
+    )
+    network_default_country: str = Field("", description="taken where a registry names no country")
+
+
+class SecretSection(BaseModel):
+    """What the credential file holds (TOML, mode 0600): never in config.toml, a log, or an export."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    master_key: SecretStr = SecretStr("")
+    mail_password: SecretStr = SecretStr("")
+    zones: dict[str, SecretStr] = {}  # zone -> the name to ask under, where a key stands in it
+
+
+class Settings(BaseSettings):
+    """Everything that config.toml may say."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="TOCSIN_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    language: Literal["en", "fr"] = Field("en", description="of messages; --lang wins")
+    credentials: str = Field("credentials.toml", description="the file of secrets, readable by its owner only")
+    topics: list[str] = Field([], description="further topic files (*.toml), beside the shipped ones")
+    sandbox: bool = Field(
+        False, description="documentation addresses count as real ones, and no socket leaves loopback"
+    )
+    database: DatabaseSection = DatabaseSection()
+    dns: DnsSection = DnsSection()
+    rdap: RdapSection = RdapSection()
+    whois: WhoisSection = WhoisSection()
+    mail: MailSection = MailSection()
+    safety: SafetySection = SafetySection()
+    feeds: dict[str, FeedSection] = {}
+    zones: dict[str, ZoneSection] = {}
+    campaigns: dict[str, CampaignSection] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+class Loaded(BaseModel):
+    """Settings as read from one folder: paths in them are relative to it."""
+
+    model_config = ConfigDict(frozen=True)
+    folder: Path
+    settings: Settings
+    secrets: SecretSection
+
+    def path(self, name: str) -> Path:
+        """Return a path of the settings as an absolute one."""
+        return (self.folder / Path(name).expanduser()).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with a relative SQLite file made absolute."""
+        url = self.settings.database.url
+        head = "sqlite:///"
+        return f"{head}{self.path(url.removeprefix(head))}" if url.startswith(head) else url
+
+
+def load(file: Path) -> Loaded:
+    """Read config.toml and its credential file.  Raises ConfigurationError: what, where, and what to do."""
+    if not file.exists():
+        raise ConfigurationError(
+            f"There is no settings file {file}",
+            "every command reads one",
+            "Run: tocsin init, or name one with --config",
+        )
+    data = _toml(file)
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        raise ConfigurationError(f"{file} cannot be used", *_first(error)) from None
+    credentials = (file.parent / settings.credentials).resolve()
+    return Loaded(folder=file.parent.resolve(), settings=settings, secrets=_secrets(credentials))
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not TOML", str(error), "Correct that line.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is not UTF-8 text", "TOML is UTF-8", "Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read", str(error), "Correct its name or its rights.") from None
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Return (why, next step) for every finding, each with its path."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = ".".join(str(part) for part in item["loc"])
+        unknown = item["type"] == "extra_forbidden"
+        found.append(f"{path}: {'no such setting' if unknown else item['msg']}")
+    return "; ".join(found), "Correct it; `tocsin config show --example` prints every setting with its meaning."
+
+
+def _secrets(file: Path) -> SecretSection:
+    if not file.exists():
+        return SecretSection()
+    if file.stat().st_mode & 0o077:
+        raise ConfigurationError(
+            f"The credential file {file} can be read by others", "it holds secrets", f"Run: chmod 600 {file}"
+        )
+    try:
+        return SecretSection(**_toml(file))
+    except ValidationError as error:
+        raise ConfigurationError(f"{file} cannot be used", *_first(error)) from None
+
+
+def shipped(name: str) -> Path:
+    """Return the folder `templates` or `migrations`: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError(
+        f"The folder {name} is missing", f"looked in {package} and {package.parent}", "Install Tocsin again."
+    )

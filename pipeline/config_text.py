@@ -1,0 +1,107 @@
+"""config.example.toml, written from the settings model: every key, its default, and what it means."""
+
+from datetime import timedelta
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pipeline.config import UNITS, CampaignSection, FeedSection, Settings, TextPair, ZoneSection
+
+HEAD = """\
+# Tocsin: every setting, its default, and what it means.
+#
+# A line that begins with "#" and a key shows a default: uncomment it to change it.  An unknown key is an error.
+# Any of them may come from the environment instead: TOCSIN_MAIL__RATE=2 stands for [mail] rate = 2.
+# Secrets never stand here: `tocsin init` makes the credential file.
+"""
+
+EXAMPLES: dict[type[BaseModel], tuple[str, dict[str, Any]]] = {
+    FeedSection: (
+        "proxy-list",
+        {
+            "parser": "ip_port",
+            "group": "proxy-list",
+            "lawful_basis": "published list, licence MIT",
+            "claim": "http_proxy",
+            "observed": "received",
+        },
+    ),
+    ZoneSection: ("dnsbl.dronebl.org", {}),
+    CampaignSection: ("secure-your-server", {}),
+}
+
+PAIRS = {
+    "operation": ("Operation Secure Your Server", "Opération Sécurisez votre serveur"),
+    "agency": ("Example Agency for Network Safety", "Agence exemple pour la sécurité des réseaux"),
+    "partners": ("thirty-six agencies of twenty-six countries", "trente-six organismes de vingt-six pays"),
+    "address": ("1 Example Street|Exampleville", "1, rue de l'Exemple|Exempleville"),
+    "guidance_url": ("https://agency.example/en/servers", "https://agency.example/fr/serveurs"),
+    "participants_url": ("https://agency.example/en/participants", "https://agency.example/fr/participants"),
+    "instructions_url": ("https://agency.example/en/close", "https://agency.example/fr/fermer"),
+    "genuine_url": ("https://agency.example/en/genuine", "https://agency.example/fr/authentique"),
+    "signature": ("A. Example|Director, Network Safety", "A. Exemple|Direction de la sécurité des réseaux"),
+    "sender_name": ("Example Agency for Network Safety", "Agence exemple pour la sécurité des réseaux"),
+}
+MAILBOXES = {"sender": "secure-your-server@agency.example", "questions": "questions@agency.example"}
+
+
+def example() -> str:
+    """Return the whole text of config.example.toml."""
+    return "\n".join([HEAD, *_section(Settings, "", {})]) + "\n"
+
+
+def _section(model: type[BaseModel], path: str, given: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    tables: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and not issubclass(inner, TextPair):
+            tables += ["", f"[{path}{name}]", *_section(inner, f"{path}{name}.", {})]
+        elif get_origin(inner) is dict and issubclass(get_args(inner)[1], BaseModel):
+            kind = get_args(inner)[1]
+            key, values = EXAMPLES[kind]
+            tables += ["", f'[{path}{name}."{key}"]', *_section(kind, "", values)]
+        else:
+            lines += _line(name, field, given)
+    return lines + tables
+
+
+def _line(name: str, field: FieldInfo, given: dict[str, Any]) -> list[str]:
+    comment = [f"# {field.description}"] if field.description else []
+    if name in given:
+        return [*comment, f"{name} = {toml(given[name])}"]
+    if field.annotation is TextPair:
+        en, fr = PAIRS[name]
+        return [*comment, f"{name} = {{ en = {toml(en)}, fr = {toml(fr)} }}"]
+    if field.is_required():
+        return [*comment, f"{name} = {toml(MAILBOXES[name])}"]
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        raise TypeError(f"{name} has no default to show")
+    return [*comment, f"# {name} = {toml(value)}"]
+
+
+def toml(value: Any) -> str:
+    """Return a value as TOML text.  Raises TypeError for what the settings do not use."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, timedelta):
+        return toml(length(value))
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(k)} = {toml(v)}" for k, v in value.items()) + "}"
+    raise TypeError(f"no TOML for {value!r}")
+
+
+def length(value: timedelta) -> str:
+    """Return a length of time in the largest unit that divides it."""
+    seconds = round(value.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % UNITS[unit] == 0 and (seconds or unit == "s"))
+    return f"{seconds // UNITS[unit]}{unit}"

@@ -1,0 +1,88 @@
+"""Who works what is due: this process, inline.
+
+`working` makes this process a worker: a row in `workers`, a heartbeat, and the planner's lock where it is free, which voids
+what a dead predecessor held.  `until_done` runs stages in order, over and over, until none finds anything due.  It is safe
+to kill at any line: leases of a worker that is not heard of are void, and every stage takes up what it left.
+"""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import FrameType
+
+from pipeline.store import workers
+from pipeline.store.db import Database
+from pipeline.store.planner import planner_lock
+
+BEAT_SECONDS = 5.0
+
+Clock = Callable[[], datetime]
+
+
+class Stopped(BaseException):
+    """SIGTERM: what is under way is finished or given back, then the process ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A name, and a function that works everything due now for this worker and returns how many rows it moved."""
+
+    name: str
+    work: Callable[[int], int]
+
+
+@contextmanager
+def working(db: Database, clock: Clock) -> Iterator[int]:
+    """Be a worker for the block; yields the worker's id."""
+    with planner_lock(db) as planner:
+        with db.write() as connection:
+            worker_id = workers.register(connection, socket.gethostname(), os.getpid(), planner=planner, now=clock())
+        stop = threading.Event()
+        heart = threading.Thread(target=_beat, args=(db, worker_id, clock, stop), name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            yield worker_id
+        finally:
+            stop.set()
+            heart.join()
+            with db.write() as connection:
+                workers.end(connection, worker_id, clock())
+
+
+def _beat(db: Database, worker_id: int, clock: Clock, stop: threading.Event) -> None:
+    while not stop.wait(BEAT_SECONDS):
+        with db.write() as connection:
+            if not workers.beat(connection, worker_id, clock()):
+                return  # another planner has taken over: every later write of ours finds its claim raised
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn SIGTERM into Stopped for the block, so that a stage ends as it does on Ctrl-C."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def until_done(stages: Sequence[Stage], worker_id: int) -> dict[str, int]:
+    """Run the stages in order until none of them finds anything due; return how many rows each has moved."""
+    moved = dict.fromkeys((stage.name for stage in stages), 0)
+    while True:
+        found = 0
+        for stage in stages:
+            count = stage.work(worker_id)
+            moved[stage.name] += count
+            found += count
+        if not found:
+            return moved
