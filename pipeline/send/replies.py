@@ -19,7 +19,7 @@ STOPPED = "stopped"  # begins the text of a letter that we held back ourselves
 
 _TOO_FAST = re.compile(
     r"\b(?:rate|throttl\w*|too fast|slow(?:ing)? down"
-    r"|too (?:many|much) (?:\w+ )?(?:messages|mails?|e-?mails?|connections|sessions|requests|recipients|traffic)"
+    r"|too much traffic|too many (?:\w+ )?(?:messages|mails|e-?mails|connections|sessions|requests|recipients)"
     r"|(?:sending|message|hourly|daily|connection) (?:limit|quota))\b",
     re.IGNORECASE,
 )
