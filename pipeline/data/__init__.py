@@ -1,5 +1,5 @@
-"""Dated facts, each with its source: topics, DNSBL zones, special-purpose ranges.  Files are data; `*.py` here only read them.
+"""Dated facts, each with its source: topics, DNSBL zones, special-purpose ranges.  Code here only reads them.
 
-Nothing here decides, and nothing here is read twice: a fact that changes (a zone that closes, a range that is assigned)
-is one line in a TOML or CSV file, with the date and the place it was read.
+Nothing here decides, and no fact stands in code: one that changes (a zone that closes, a range that is assigned) is
+one line in a TOML or CSV file, with the date and the place it was read.
 """
