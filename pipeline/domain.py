@@ -4,12 +4,15 @@ Standard library only, and it does nothing: no clock, no file, no network, no da
 Every other module may import this one; this one imports none of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
+Clock = Callable[[], datetime]  # aware, UTC; handed down by the command line
+Progress = Callable[[str, int, int], None]  # (what is counted, done, of how many; 0: not known)
 
 # --- failures --------------------------------------------------------------------------------------------------------
 

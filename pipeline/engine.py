@@ -12,16 +12,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from types import FrameType
 
+from pipeline.domain import Clock
 from pipeline.store import workers
 from pipeline.store.db import Database
 from pipeline.store.planner import planner_lock
 
 BEAT_SECONDS = 5.0
-
-Clock = Callable[[], datetime]
 
 
 class Stopped(BaseException):
