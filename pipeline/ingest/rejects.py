@@ -1,0 +1,31 @@
+"""Why a line of a feed is not an observation: a closed set of codes, explained in docs/reference/rejects.md."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    LINE_TOO_LONG = "line-too-long"
+    NUL_BYTE = "nul-byte"
+    QUOTING = "quoting"
+    COLUMNS = "columns"
+    HEADER_MISSING = "header-missing"
+    HEADER_REPEATED = "header-repeated"
+    HEADER_CHANGED = "header-changed"
+    ADDRESS_MISSING = "address-missing"
+    ADDRESS_BAD = "address-bad"
+    ADDRESS_NETWORK = "address-network"
+    ADDRESS_UNBRACKETED = "address-unbracketed"
+    ADDRESS_SPECIAL = "address-special"
+    ADDRESS_MULTICAST = "address-multicast"
+    ADDRESS_DOCUMENTATION = "address-documentation"
+    PORT_BAD = "port-bad"
+    TRANSPORT_BAD = "transport-bad"
+    TIME_MISSING = "time-missing"
+    TIME_BAD = "time-bad"
+    TIME_FUTURE = "time-future"
+    TIME_TOO_OLD = "time-too-old"
+    CLAIM_MISSING = "claim-missing"
+    CLAIM_UNKNOWN = "claim-unknown"
+    CONFIDENCE_BAD = "confidence-bad"
+    NOT_OPEN = "not-open"
+    NEEDS_LOGIN = "needs-login"
