@@ -4,11 +4,12 @@ Standard library only, and it does nothing: no clock, no file, no network, no da
 Every other module may import this one; this one imports none of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol, TypeVar
 
 Address = IPv4Address | IPv6Address
 Clock = Callable[[], datetime]  # aware, UTC; handed down by the command line
@@ -403,3 +404,69 @@ class ZoneAnswer:
     codes: tuple[str, ...] = ()
     text: str = ""  # the TXT record, cleaned and cut; only asked for listed addresses
     why: str = ""  # for UNKNOWN: SERVFAIL, REFUSED, timeout, answer outside 127/8, error code, ...
+
+
+# --- what a stage says to an edge, and hears from it ------------------------------------------------------------------
+
+Q_contra = TypeVar("Q_contra", contravariant=True)
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Wire(Protocol[Q_contra, A_co]):
+    """An edge as a stage sees it (net/edge.py): questions in, answers out, at most so many not yet dealt with."""
+
+    def room(self) -> bool: ...
+    def ask(self, question: Q_contra) -> None: ...
+    def tell(self, message: Q_contra) -> None: ...
+    def take(self, timeout: float) -> Sequence[A_co]: ...
+    def done(self, count: int = 1) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A letter for the relay, not before `delay` seconds from now.  `data` is the complete message, lines ended by CRLF."""
+
+    letter_id: int
+    attempt_id: int
+    sender: str
+    recipient: str
+    data: bytes
+    delay: float = 0.0
+    envid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The time of the final dot is committed: body and dot may be written."""
+
+    letter_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Do not write the body: the transaction is abandoned, and nothing is delivered."""
+
+    letter_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """DATA was answered with 354: the edge waits for Go or Stop."""
+
+    letter_id: int
+    attempt_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a transaction ended: where (connect, tls, ehlo, auth, mail, rcpt, data, dot), and with which reply (0: none)."""
+
+    letter_id: int
+    attempt_id: int
+    stage: str
+    reply: int
+    enhanced: str
+    text: str
+    dot_written: bool
+    relay: str = ""
+    tls: str = ""

@@ -466,7 +466,11 @@ letters = Table(
     _text("state", None),
     _text("reason"),  # of its present state: training, suppressed, ...
     Column("sha256", LargeBinary(32), ForeignKey("bodies.sha256"), nullable=False),
+    Column(
+        "approved_sha256", LargeBinary(32), nullable=False
+    ),  # as in the manifest; differs once the letter has shrunk
     Column("bytes", Integer, nullable=False),
+    _text("recipient", None),  # the contact's spelling when it was written
     _text("message_id", None),
     _text("locales", None),
     _text("language_rule", None),

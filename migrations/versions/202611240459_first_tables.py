@@ -1,13 +1,13 @@
 """first tables
 
-Revision: 202611240453_first_tables   Follows:
+Revision: 202611240459_first_tables   Follows:
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "202611240453_first_tables"
+revision = "202611240459_first_tables"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -490,7 +490,9 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("approved_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("locales", sa.Text(), nullable=False),
         sa.Column("language_rule", sa.Text(), nullable=False),

@@ -1,0 +1,95 @@
+"""The gate: may this letter go now?  Pure: what is known in, a decision out.
+
+Asked in the transaction that claims the letter and again before each retry, with suppressions, exclusions and evidence as
+they are at that moment.  A letter may only shrink: cases leave it, none is added.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pipeline.domain import Address, CaseState, Exposure
+
+GIVE_UP_AFTER = timedelta(days=5)  # RFC 5321 4.5.4.1
+
+
+class Gate(StrEnum):
+    GO = "go"
+    SHRINK = "shrink"
+    WITHDRAW = "withdraw"
+    SUPPRESS = "suppress"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNow:
+    """One case of a letter, as it stands now."""
+
+    case_id: int
+    state: CaseState
+    exposure: Exposure
+    checked_at: datetime | None
+    excluded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a letter; `dropped` names the cases that leave it, with the reason."""
+
+    gate: Gate
+    reason: str = ""
+    dropped: Mapping[int, str] | None = None
+
+
+def within(address: Address, ranges: Iterable[tuple[Address, Address]]) -> bool:
+    """True if an address lies in one of the inclusive ranges."""
+    return any(first.version == address.version and first <= address <= last for first, last in ranges)  # type: ignore[operator]
+
+
+def is_guest(mailbox: str, guests: Collection[str]) -> bool:
+    """True if a mailbox (lower case, A-label) is on the guest list: itself, its domain, or a domain above (".example")."""
+    domain = mailbox.rsplit("@", 1)[-1]
+    for guest in (g.lower() for g in guests):
+        if guest in (mailbox, domain) or (guest.startswith(".") and domain.endswith(guest)):
+            return True
+    return False
+
+
+def leaves(case: CaseNow, now: datetime, fresh_for: timedelta) -> str:
+    """Return why a case must leave its letter, or an empty text if it may stay."""
+    if case.excluded or case.state is CaseState.EXCLUDED:
+        return "excluded"
+    if case.state not in (CaseState.RESOLVED, CaseState.NOTICED):
+        return case.state.value
+    if case.exposure is not Exposure.OPEN:
+        return case.exposure.value
+    if case.checked_at is None or now - case.checked_at > fresh_for:
+        return "stale"
+    return ""
+
+
+def decide(
+    mailbox: str,
+    cases: Sequence[CaseNow],
+    *,
+    training: bool,
+    guests: Collection[str],
+    suppressed: str,
+    first_attempt_at: datetime | None,
+    now: datetime,
+    fresh_for: timedelta,
+) -> Decision:
+    """Decide on one letter.  `suppressed` is the reason of a suppression that covers the mailbox, or empty."""
+    if training and not is_guest(mailbox, guests):
+        return Decision(Gate.WITHDRAW, "training")
+    if suppressed:
+        return Decision(Gate.SUPPRESS, suppressed)
+    if first_attempt_at is not None and now - first_attempt_at > GIVE_UP_AFTER:
+        return Decision(Gate.EXPIRE, "five_days")
+    dropped = {case.case_id: why for case in cases if (why := leaves(case, now, fresh_for))}
+    if len(dropped) == len(cases):
+        return Decision(Gate.WITHDRAW, "no_case_left", dropped)
+    if dropped:
+        return Decision(Gate.SHRINK, "", dropped)
+    return Decision(Gate.GO)

@@ -1,0 +1,301 @@
+"""Statements of the send stage: who may be written to now, intents, dots, replies, and what a dead worker left.
+
+Reads: waves SENDING, letters APPROVED or DEFERRED, notice_cases, cases, holds, suppressions, exclusions.  Writes: attempts,
+the letters' and cases' states.  An attempt without `dot_at` cannot have been accepted; one with it and no reply is
+UNCERTAIN.  Standards: RFC 5321 4.5.4.1, RFC 1047.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipeline.domain import Address, CaseState, Event, LetterState
+from pipeline.store import events as log
+from pipeline.store import lives
+from pipeline.store.db import chunks, rows
+from pipeline.store.lives import Lease
+from pipeline.store.tables import (
+    attempts,
+    bodies,
+    cases,
+    contacts,
+    events,
+    exclusions,
+    holds,
+    letters,
+    notice_cases,
+    suppressions,
+    targets,
+)
+from pipeline.store.workers import free
+
+DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A letter that may be due for sending, with what the gate needs to know."""
+
+    id: int
+    wave_id: int
+    campaign_id: int
+    notice_id: int
+    contact_id: int
+    state: LetterState
+    mailbox: str
+    recipient: str
+    sha256: bytes
+    approved_sha256: bytes
+    attempts: int
+
+
+def _held(now: datetime) -> ColumnElement[bool]:
+    """The condition that a hold covers a letter (of contact and wave joined to it)."""
+    domain = func.substr(contacts.c.mailbox, func.length(contacts.c.mailbox) - func.length(holds.c.domain))
+    covers = and_(
+        or_(holds.c.campaign_id.is_(None), holds.c.campaign_id == letters.c.campaign_id),
+        or_(holds.c.wave_id.is_(None), holds.c.wave_id == letters.c.wave_id),
+        or_(holds.c.contact_id.is_(None), holds.c.contact_id == letters.c.contact_id),
+        or_(holds.c.domain == "", domain == "@" + holds.c.domain, domain == "." + holds.c.domain),
+        holds.c.released_at.is_(None),
+        holds.c.at <= now,
+    )
+    return select(holds.c.id).where(covers).exists()
+
+
+def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: int) -> list[Due]:
+    """Return up to `limit` letters that are due, free and not held, in their order of writing, locked."""
+    query = (
+        select(letters, contacts.c.mailbox)
+        .join(contacts, contacts.c.id == letters.c.contact_id)
+        .where(
+            letters.c.wave_id.in_(wave_ids),
+            letters.c.state.in_(DUE),
+            or_(letters.c.due_at.is_(None), letters.c.due_at <= now),
+            free(letters, now),
+            ~_held(now),
+        )
+        .order_by(letters.c.send_order, letters.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=letters)
+    )
+    return [
+        Due(
+            row["id"],
+            row["wave_id"],
+            row["campaign_id"],
+            row["notice_id"],
+            row["contact_id"],
+            LetterState(row["state"]),
+            row["mailbox"],
+            row["recipient"],
+            bytes(row["sha256"]),
+            bytes(row["approved_sha256"]),
+            row["attempts"],
+        )
+        for row in rows(connection, query)
+    ]
+
+
+def held_among(connection: Connection, letter_ids: Sequence[int], now: datetime) -> set[int]:
+    """Return those of the letters that a hold covers now."""
+    query = select(letters.c.id).join(contacts).where(letters.c.id.in_(letter_ids), _held(now))
+    return set(connection.execute(query).scalars())
+
+
+def cases_of(connection: Connection, notice_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the cases still in each notice: id, state, exposure, checked_at, address."""
+    found: dict[int, list[dict[str, Any]]] = {notice: [] for notice in notice_ids}
+    columns = (cases.c.id, cases.c.state, cases.c.exposure, cases.c.exposure_at, targets.c.address)
+    query = (
+        select(notice_cases.c.notice_id, *columns)
+        .join(cases, cases.c.id == notice_cases.c.case_id)
+        .join(targets, targets.c.id == cases.c.target_id)
+        .where(notice_cases.c.notice_id.in_(notice_ids), notice_cases.c.dropped_at.is_(None))
+    )
+    for row in rows(connection, query):
+        found[row["notice_id"]].append(row)
+    return found
+
+
+def excluded_ranges(connection: Connection, now: datetime) -> list[tuple[Address, Address]]:
+    """Return the address ranges that are excluded now."""
+    active = and_(
+        exclusions.c.lifted_at.is_(None),
+        exclusions.c.first_address.is_not(None),
+        or_(exclusions.c.until.is_(None), exclusions.c.until > now),
+    )
+    query = select(exclusions.c.first_address, exclusions.c.last_address).where(active)
+    return [(row["first_address"], row["last_address"]) for row in rows(connection, query)]
+
+
+def suppressed(connection: Connection, mailboxes: Sequence[str]) -> dict[str, str]:
+    """Return {mailbox: reason} for those that a suppression covers, by mailbox or domain (or a domain above it)."""
+    domains = {d for mailbox in mailboxes for d in parents(mailbox)}
+    wanted = or_(
+        and_(suppressions.c.mailbox != "", suppressions.c.mailbox.in_(mailboxes)),
+        and_(suppressions.c.domain != "", suppressions.c.domain.in_(domains)),
+    )
+    found: dict[str, str] = {}
+    for row in rows(connection, select(suppressions).where(suppressions.c.lifted_at.is_(None), wanted)):
+        for mailbox in mailboxes:
+            if row["mailbox"] == mailbox or row["domain"] in parents(mailbox):
+                found[mailbox] = row["reason"]
+    return found
+
+
+def suppressed_ranges(connection: Connection) -> list[tuple[Address, Address]]:
+    """Return the address ranges about which nobody is to be written to."""
+    active = and_(suppressions.c.lifted_at.is_(None), suppressions.c.first_address.is_not(None))
+    query = select(suppressions.c.first_address, suppressions.c.last_address).where(active)
+    return [(row["first_address"], row["last_address"]) for row in rows(connection, query)]
+
+
+def parents(mailbox: str) -> set[str]:
+    """Return the domain of a mailbox and every domain above it."""
+    labels = mailbox.rsplit("@", 1)[-1].split(".")
+    return {".".join(labels[i:]) for i in range(len(labels))}
+
+
+def first_attempts(connection: Connection, letter_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when each letter was tried first."""
+    query = select(attempts.c.letter_id, attempts.c.started_at).where(
+        attempts.c.letter_id.in_(letter_ids), attempts.c.number == 1
+    )
+    return {row["letter_id"]: row["started_at"] for row in rows(connection, query)}
+
+
+def postpone(connection: Connection, letter_id: int, until: datetime) -> None:
+    """Make a letter due later: a budget of its own has no slot before."""
+    connection.execute(update(letters).where(letters.c.id == letter_id).values(due_at=until))
+
+
+def body(connection: Connection, sha256: bytes) -> bytes:
+    """Return the stored bytes of a letter."""
+    return zlib.decompress(connection.execute(select(bodies.c.body).where(bodies.c.sha256 == sha256)).scalar_one())
+
+
+def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now: datetime, by: str) -> Lease:
+    """Move due letters to CLAIMED for a worker and return the lease."""
+    claims: dict[int, int] = {}
+    for chunk in chunks(letter_ids):
+        taken = update(letters).where(letters.c.id.in_(chunk))
+        taken = taken.values(worker_id=worker_id, claim=letters.c.claim + 1, attempts=letters.c.attempts + 1)
+        claims.update((row.id, row.claim) for row in connection.execute(taken.returning(letters.c.id, letters.c.claim)))
+    lives.advance(connection, letter_ids, Event.LETTER_CLAIMED, now, by)
+    return Lease(worker_id, claims)
+
+
+def intend(connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Write attempts before their first byte leaves, and return their ids in the same order."""
+    numbers = {(v["letter_id"], v["number"]) for v in values}
+    connection.execute(insert(attempts), [dict(v) for v in values])
+    query = select(attempts.c.id, attempts.c.letter_id, attempts.c.number).where(
+        attempts.c.letter_id.in_([letter for letter, _ in numbers])
+    )
+    ids = {(row.letter_id, row.number): row.id for row in connection.execute(query)}
+    return [ids[v["letter_id"], v["number"]] for v in values]
+
+
+def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, now: datetime) -> None:
+    """Note that the final dots of these attempts may be written from now on.  Raises LeaseLost for a letter taken since."""
+    query = select(attempts.c.letter_id, letters.c.worker_id, letters.c.claim).join(letters)
+    for row in connection.execute(query.where(attempts.c.id.in_(attempt_ids)).with_for_update()):
+        if (row.worker_id, row.claim) != (lease.worker_id, lease.claims.get(row.letter_id)):
+            raise lives.LeaseLost(f"letter {row.letter_id} has been taken by another worker")
+    connection.execute(update(attempts).where(attempts.c.id.in_(attempt_ids)).values(dot_at=now))
+
+
+def record_reply(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> None:
+    """Write what became of an attempt."""
+    connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(**values))
+
+
+def tries(connection: Connection, letter_id: int) -> tuple[datetime, int]:
+    """Return when a letter was tried first, and how many times so far."""
+    query = select(attempts.c.started_at).where(attempts.c.letter_id == letter_id).order_by(attempts.c.number)
+    found = list(connection.execute(query).scalars())
+    return found[0], len(found)
+
+
+def noticed(connection: Connection, letter_id: int, now: datetime, by: str) -> None:
+    """The letter was handed over: the cases still in it are NOTICED."""
+    query = (
+        select(cases.c.id)
+        .join(notice_cases, notice_cases.c.case_id == cases.c.id)
+        .join(letters, letters.c.notice_id == notice_cases.c.notice_id)
+        .where(
+            letters.c.id == letter_id,
+            notice_cases.c.dropped_at.is_(None),
+            cases.c.state == CaseState.RESOLVED,
+        )
+    )
+    ids = list(connection.execute(query).scalars())
+    lives.advance(connection, ids, Event.CASE_NOTICED, now, by, data=lambda _: {"letter": letter_id})
+
+
+def drop_cases(connection: Connection, notice_id: int, dropped: Mapping[int, str], now: datetime) -> None:
+    """Take cases out of a notice (the shrink rule)."""
+    for case_id, why in dropped.items():
+        mine = (notice_cases.c.notice_id == notice_id) & (notice_cases.c.case_id == case_id)
+        connection.execute(update(notice_cases).where(mine).values(dropped_at=now, dropped_why=why))
+
+
+def shrink(connection: Connection, due: Due, new: bytes, dropped: Mapping[int, str], now: datetime, by: str) -> Due:
+    """Put the shrunk letter in the place of the approved one, with an event that holds both hashes."""
+    digest = keep_body(connection, new, now)
+    connection.execute(update(letters).where(letters.c.id == due.id).values(sha256=digest, bytes=len(new)))
+    data = {"from": due.sha256.hex(), "to": digest.hex(), "dropped": {str(case): why for case, why in dropped.items()}}
+    log.write(connection, [log.Entry("letter.shrunk", "letter", due.id, due.campaign_id, "", data)], now, by)
+    return replace(due, sha256=digest)
+
+
+def keep_body(connection: Connection, body: bytes, now: datetime) -> bytes:
+    """Store a letter's bytes once, compressed, and return their SHA-256."""
+    digest = hashlib.sha256(body).digest()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = dialect.insert(bodies).values(sha256=digest, body=zlib.compress(body, 6), at=now)
+    connection.execute(row.on_conflict_do_nothing())
+    return digest
+
+
+def shrunk_to(connection: Connection, letter_id: int, sha256: bytes) -> bool:
+    """True if the log tells how the approved letter shrank to these bytes."""
+    query = select(events.c.data).where(
+        events.c.subject == "letter",
+        events.c.subject_id == letter_id,
+        events.c.what == "letter.shrunk",
+    )
+    return any(f'"to":"{sha256.hex()}"' in data for data in connection.execute(query).scalars())
+
+
+def abandoned(connection: Connection, now: datetime) -> tuple[list[int], list[int], list[int]]:
+    """Return CLAIMED letters of dead workers: (their dot was never written), (it was, no reply), (attempts to close)."""
+    query = (
+        select(letters.c.id, attempts.c.id.label("attempt_id"), attempts.c.dot_at)
+        .join(attempts, and_(attempts.c.letter_id == letters.c.id, attempts.c.number == letters.c.attempts))
+        .where(letters.c.state == LetterState.CLAIMED, free(letters, now))
+        .with_for_update(of=letters)
+    )
+    found = rows(connection, query)
+    safe = [row["id"] for row in found if row["dot_at"] is None]
+    unknown = [row["id"] for row in found if row["dot_at"] is not None]
+    return safe, unknown, [row["attempt_id"] for row in found]
+
+
+def next_due(connection: Connection, wave_ids: Sequence[int]) -> datetime | None:
+    """Return when the next letter of these waves is due, or None if none is left to send."""
+    query = select(letters.c.due_at).where(letters.c.wave_id.in_(wave_ids), letters.c.state.in_(DUE))
+    return connection.execute(query.order_by(letters.c.due_at).limit(1)).scalar()
+
+
+def left(connection: Connection, wave_ids: Sequence[int]) -> int:
+    """Return how many letters of these waves are still to be sent."""
+    query = select(func.count()).where(letters.c.wave_id.in_(wave_ids), letters.c.state.in_(DUE))
+    return int(connection.execute(query).scalar_one())
