@@ -21,8 +21,17 @@ def add(connection: Connection, table: Table, **values: object) -> int:
 
 
 def body(number: int, size: int = 300) -> bytes:
-    text = f"From: a@agency.example\r\nTo: abuse@isp{number}.example\r\nMessage-ID: {KEYS.message_id(number, 'agency.example')}\r\n"
-    return (text + "Subject: test\r\n\r\n" + f"letter {number}\r\n" * (size // 12)).encode()
+    heads = (
+        "From: a@agency.example",
+        f"To: abuse@isp{number}.example",
+        f"Message-ID: {message_id(number)}",
+        "Subject: test",
+    )
+    return ("\r\n".join(heads) + "\r\n\r\n" + f"letter {number}\r\n" * (size // 12)).encode()
+
+
+def message_id(number: int) -> str:
+    return KEYS.message_id((1, number, 1), "agency.example")
 
 
 def wave_of_letters(
@@ -108,8 +117,8 @@ def _letter(
         campaign_id=campaign,
         contact_id=contact,
         number=1,
-        reference=KEYS.reference(number),
-        token_sha256=hashlib.sha256(KEYS.notice_token(number).encode()).digest(),
+        reference=KEYS.reference((campaign, contact, 1)),
+        token_sha256=hashlib.sha256(KEYS.notice_token((campaign, contact, 1)).encode()).digest(),
         key_id=KEYS.key_id,
     )
     for i in range(cases):
@@ -130,7 +139,7 @@ def _letter(
         approved_sha256=digest,
         bytes=len(text),
         recipient=mailbox,
-        message_id=KEYS.message_id(number, "agency.example"),
+        message_id=message_id(number),
         locales="en",
         language_rule="default",
         send_order=number,
@@ -177,6 +186,6 @@ def _case(
             level=0,
             check_id=check,
             quoted=json.dumps([]),
-            token_sha256=hashlib.sha256(KEYS.case_token(notice, case).encode()).digest(),
+            token_sha256=hashlib.sha256(KEYS.case_token((campaign, notice, 1), case).encode()).digest(),
         )
     )

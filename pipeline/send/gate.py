@@ -4,12 +4,12 @@ Asked in the transaction that claims the letter and again before each retry, wit
 they are at that moment.  A letter may only shrink: cases leave it, none is added.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pipeline.domain import Address, CaseState, Exposure
+from pipeline.domain import CaseState, Exposure
 
 GIVE_UP_AFTER = timedelta(days=5)  # RFC 5321 4.5.4.1
 
@@ -40,11 +40,6 @@ class Decision:
     gate: Gate
     reason: str = ""
     dropped: Mapping[int, str] | None = None
-
-
-def within(address: Address, ranges: Iterable[tuple[Address, Address]]) -> bool:
-    """True if an address lies in one of the inclusive ranges."""
-    return any(first.version == address.version and first <= address <= last for first, last in ranges)  # type: ignore[operator]
 
 
 def is_guest(mailbox: str, guests: Collection[str]) -> bool:

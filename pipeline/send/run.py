@@ -30,7 +30,7 @@ from pipeline.domain import (
     TryAgain,
     Wire,
 )
-from pipeline.send.gate import CaseNow, Decision, Gate, decide, within
+from pipeline.send.gate import CaseNow, Decision, Gate, decide
 from pipeline.send.head import head
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
 from pipeline.store import budgets, lives, waves
@@ -290,7 +290,7 @@ def _gates(
                 CaseState(case["state"]),
                 Exposure(case["exposure"]),
                 case["exposure_at"],
-                within(case["address"], closed),
+                store.within(case["address"], closed),
             )
             for case in cases[due.notice_id]
         ]

@@ -1,7 +1,8 @@
 """Codes that nobody can guess and every process makes alike: references, tokens, Message-IDs, envelope senders.
 
-Each is an HMAC-SHA256 of a row's id under a key derived for its purpose (HKDF, RFC 5869) from the master key of the
-credential file.  Nothing is read or written here; `key_id` is stored beside what was made, so that a key can be changed.
+Each is an HMAC-SHA256 of a row's natural key, under a key derived for its purpose from the master key of the credential
+file (one step of HKDF-Expand, RFC 5869 2.3).  Nothing is read or written here; `key_id` is stored beside what was made,
+so that a key can be changed.
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from pipeline.domain import ConfigurationError
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 REFERENCE_PREFIX = "TCS"
+
+Notice = tuple[int, int, int]  # campaign, contact, number: the natural key of a notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +29,23 @@ class Keys:
         """A name for the master key that tells nothing about it."""
         return hashlib.sha256(b"tocsin key id" + self.master).hexdigest()[:8]
 
-    def reference(self, notice_id: int) -> str:
+    def reference(self, notice: Notice) -> str:
         """TCS-XXXXX-XXXXX-C: 50 bits and a check character, for people to read and type."""
-        number = int.from_bytes(self._mac("reference", notice_id)[:8], "big") >> 14
+        number = int.from_bytes(self._mac("reference", *notice)[:8], "big") >> 14
         body = "".join(ALPHABET[(number >> shift) & 31] for shift in range(45, -1, -5))
         return f"{REFERENCE_PREFIX}-{body[:5]}-{body[5:]}-{check_character(body)}"
 
-    def notice_token(self, notice_id: int) -> str:
+    def notice_token(self, notice: Notice) -> str:
         """The page token of a notice: 130 bits."""
-        return self._token("notice token", notice_id)
+        return self._token("notice token", *notice)
 
-    def case_token(self, notice_id: int, case_id: int) -> str:
+    def case_token(self, notice: Notice, case_id: int) -> str:
         """The page token of one case in one notice; it opens that one address."""
-        return self._token("case token", notice_id, case_id)
+        return self._token("case token", *notice, case_id)
 
-    def message_id(self, notice_id: int, domain: str) -> str:
+    def message_id(self, notice: Notice, domain: str) -> str:
         """The Message-ID of a notice's letter, the same for every attempt, with angle brackets (RFC 5322 3.6.4)."""
-        return f"<{self._token('message id', notice_id)}@{domain}>"
+        return f"<{self._token('message id', *notice)}@{domain}>"
 
     def envelope_sender(self, mailbox: str, letter_id: int) -> str:
         """The envelope sender of a letter: local+LETTER.MAC@domain (VERP), so that a DSN cannot be forged."""

@@ -135,18 +135,29 @@ def excluded_ranges(connection: Connection, now: datetime) -> list[tuple[Address
     return [(row["first_address"], row["last_address"]) for row in rows(connection, query)]
 
 
+def within(address: Address, ranges: Sequence[tuple[Address, Address]]) -> bool:
+    """True if an address lies in one of the inclusive ranges."""
+    number, version = int(address), address.version
+    return any(first.version == version and int(first) <= number <= int(last) for first, last in ranges)
+
+
 def suppressed(connection: Connection, mailboxes: Sequence[str]) -> dict[str, str]:
     """Return {mailbox: reason} for those that a suppression covers, by mailbox or domain (or a domain above it)."""
-    domains = {d for mailbox in mailboxes for d in parents(mailbox)}
-    wanted = or_(
-        and_(suppressions.c.mailbox != "", suppressions.c.mailbox.in_(mailboxes)),
-        and_(suppressions.c.domain != "", suppressions.c.domain.in_(domains)),
-    )
+    active = select(suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason)
+    active = active.where(suppressions.c.lifted_at.is_(None))
     found: dict[str, str] = {}
-    for row in rows(connection, select(suppressions).where(suppressions.c.lifted_at.is_(None), wanted)):
-        for mailbox in mailboxes:
-            if row["mailbox"] == mailbox or row["domain"] in parents(mailbox):
-                found[mailbox] = row["reason"]
+    for chunk in chunks(mailboxes, 300):
+        by_domain: dict[str, list[str]] = {}
+        for mailbox in chunk:
+            for domain in parents(mailbox):
+                by_domain.setdefault(domain, []).append(mailbox)
+        wanted = or_(
+            and_(suppressions.c.mailbox != "", suppressions.c.mailbox.in_(chunk)),
+            and_(suppressions.c.domain != "", suppressions.c.domain.in_(list(by_domain))),
+        )
+        for row in rows(connection, active.where(wanted)):
+            covered = [row["mailbox"]] if row["mailbox"] else by_domain[row["domain"]]
+            found.update(dict.fromkeys(covered, row["reason"]))
     return found
 
 

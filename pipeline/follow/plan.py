@@ -1,0 +1,89 @@
+"""Which cases go into a wave of first notices, and which do not, and why.  Pure.
+
+One notice per contact, with all its cases that are ready.  A case that is not ready stays out with its reason; it is
+looked at again when the next wave is planned.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pipeline.domain import EvidenceLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A case whose exposure is open and that has a contact, as the plan sees it."""
+
+    case_id: int
+    contact_id: int
+    check_id: int
+    quoted: str  # JSON: the observations its check counted, which the letter may speak of
+    level: EvidenceLevel
+    checked_at: datetime
+    contact_dead: bool
+    suppressed: bool
+    excluded: bool
+    told_before: bool  # its contact has had a first notice in this campaign
+
+
+@dataclass(slots=True)
+class Plan:
+    """`notices`: contact -> its cases, in order of writing.  `left_out`: reason -> how many cases."""
+
+    notices: dict[int, list[Waiting]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def cases(self) -> int:
+        return sum(len(cases) for cases in self.notices.values())
+
+
+def objection(case: Waiting, minimum: EvidenceLevel, now: datetime, fresh_for: timedelta) -> str:
+    """Return why a case cannot be in a first notice now, or an empty text."""
+    if case.excluded:
+        return "excluded"
+    if case.suppressed:
+        return "suppressed"
+    if case.contact_dead:
+        return "contact_dead"
+    if case.told_before:
+        return "contact_told_before"
+    if case.level < minimum:
+        return "level_too_low"
+    if now - case.checked_at > fresh_for:
+        return "stale"
+    return ""
+
+
+def plan(
+    cases: Iterable[Waiting],
+    order: Mapping[int, int],
+    *,
+    minimum: EvidenceLevel,
+    now: datetime,
+    fresh_for: timedelta,
+    most_letters: int,
+) -> Plan:
+    """Group the cases by contact, in the campaign's random order of writing, at most `most_letters` (0: all)."""
+    made = Plan()
+    by_contact: dict[int, list[Waiting]] = {}
+    for case in cases:
+        if why := objection(case, minimum, now, fresh_for):
+            made.left_out[why] += 1
+        else:
+            by_contact.setdefault(case.contact_id, []).append(case)
+    chosen = sorted(by_contact, key=lambda contact: (order[contact], contact))
+    for contact in chosen[: most_letters or None]:
+        made.notices[contact] = sorted(by_contact[contact], key=lambda case: case.case_id)
+    made.left_out["next_wave"] += sum(len(by_contact[contact]) for contact in chosen[len(made.notices) :])
+    made.left_out += Counter()  # drops zeros
+    return made
+
+
+def shortest_time(letters: int, rate: float, per_day: int) -> timedelta:
+    """Return how long the limits make a wave of that many letters take, at least."""
+    by_rate = letters / rate if rate else 0.0
+    by_day = (letters - 1) // per_day * 86_400.0 if per_day and letters else 0.0
+    return timedelta(seconds=max(by_rate, by_day))
