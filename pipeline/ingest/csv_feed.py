@@ -16,6 +16,8 @@ from pipeline.ingest.row import MAX_RAW, RowRule, row_rule
 from pipeline.ingest.shape import FeedShape
 
 MAX_JOINED = 64  # lines of one record
+# Only these can be a header: what a stranger's server wrote into other cells must not make the rest of a file void.
+NO_ROW = {Reason.ADDRESS_BAD, Reason.ADDRESS_MISSING, Reason.COLUMNS}
 Cells = list[str]
 ClaimRule = Callable[[Cells], str | Reason]
 ClaimReader = Callable[[FeedShape, Mapping[str, int], Cells], ClaimRule]
@@ -80,7 +82,7 @@ def table(
             yield Reject(line, laid, raw[:MAX_RAW])
             continue
         row = _row(line, raw, cells, laid, len(names), build)
-        if isinstance(row, Reject) and (header := _second_header(cells, names, laid.address)):
+        if isinstance(row, Reject) and row.reason in NO_ROW and (header := _second_header(cells, names, laid.address)):
             laid = header if header is Reason.HEADER_CHANGED else laid
             row = Reject(line, header, raw[:MAX_RAW])
         yield row
@@ -123,7 +125,7 @@ def _second_header(cells: Cells, names: Cells, address: int) -> Reason | None:
     found = [cell.strip().lower() for cell in cells[: len(names) + 64]]
     if names[address] not in found or len(set(found) & set(names)) < min(2, len(names)):
         return None
-    return Reason.HEADER_REPEATED if found[: len(names)] == names else Reason.HEADER_CHANGED
+    return Reason.HEADER_REPEATED if found in (names, [*names, ""]) else Reason.HEADER_CHANGED
 
 
 def as_read(text: str) -> str:
