@@ -1,0 +1,102 @@
+"""Ask RDAP servers: one HTTP request for one question, redirects handed back for the caller to pace and ask again.
+
+Reads: a URL that the caller made from a bootstrap file.  Writes: nothing.  Safe to repeat: it only asks.
+Standards: RFC 7480 (RDAP over HTTP; 5.2 redirects, 5.5 rate limits), RFC 9224 (bootstrap files).
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.domain import Answer, Clock, PermanentFailure
+from pipeline.net import http
+from pipeline.net.edge import Edge, Handler, many
+from pipeline.net.http import HttpSettings
+
+RDAP = "application/rdap+json"
+
+
+@dataclass(frozen=True, slots=True)
+class RdapQuestion:
+    """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back."""
+
+    key: Hashable
+    url: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RdapReply:
+    """What came.  `location` is the absolute URL of a redirect (301, 302, 307, 308), else empty."""
+
+    key: Hashable
+    answer: Answer
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonDocument:
+    """A fetched JSON file.  `value` is None if `answer.failure` says why; `expires_at` is None if nobody said."""
+
+    answer: Answer
+    value: Any
+    expires_at: datetime | None
+
+
+def edge(settings: HttpSettings, clock: Clock, size: int = 1_000) -> Edge[RdapQuestion, RdapReply]:
+    """Return an edge, ready for `with`, that holds at most `size` questions that are not dealt with."""
+    return Edge(many(lambda: _asking(settings, clock)), size)
+
+
+@contextlib.asynccontextmanager
+async def _asking(settings: HttpSettings, clock: Clock) -> AsyncIterator[Handler[RdapQuestion, RdapReply]]:
+    turns = http.Turns(settings.concurrency)
+    async with http.session(settings) as session:
+
+        async def ask(question: RdapQuestion) -> RdapReply:
+            await asyncio.sleep(question.delay)
+            async with turns.of(_host(question.url)):
+                answer, headers = await http.get(session, question.url, RDAP, settings, clock)
+            if answer.failure is not None or answer.status not in http.REDIRECTS:
+                return RdapReply(question.key, answer)
+            target = http.location(question.url, headers)
+            if not target:
+                answer = replace(answer, failure=PermanentFailure(str(answer.status), "a redirect to nowhere"))
+            return RdapReply(question.key, answer, target)
+
+        yield ask
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def fetch_json(url: str, settings: HttpSettings, clock: Clock) -> JsonDocument:
+    """Fetch one JSON file, such as IANA's bootstrap files (RFC 9224), and say until when it may be used (section 8).
+
+    Waits for the answer.  Anything but status 200 with JSON in it is a failure in `answer`, never an exception.
+    """
+    answer, value, expires_at = asyncio.run(_fetch(url, settings, clock))
+    return JsonDocument(answer, value, expires_at)
+
+
+async def _fetch(url: str, settings: HttpSettings, clock: Clock) -> tuple[Answer, Any, datetime | None]:
+    async with http.session(settings) as session:
+        answer, headers = await http.get(session, url, "application/json", settings, clock)
+    if answer.failure is not None:
+        return answer, None, None
+    if answer.status != 200:
+        return replace(answer, failure=PermanentFailure(str(answer.status), f"HTTP {answer.status}")), None, None
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return replace(answer, failure=PermanentFailure("invalid-json", "not JSON")), None, None
+    return answer, value, http.expiry(headers, answer.at)
