@@ -4,7 +4,7 @@ Standard library only, and it does nothing: no clock, no file, no network, no da
 Every other module may import this one; this one imports none of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -470,3 +470,50 @@ class Result:
     dot_written: bool
     relay: str = ""
     tls: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneQuestion:
+    """One address to ask one zone about, no sooner than `delay` seconds from now; TXT too, if it is listed."""
+
+    zone: str
+    address: Address
+    delay: float = 0.0
+    want_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RdapQuestion:
+    """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back."""
+
+    key: Hashable
+    url: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RdapReply:
+    """What came.  `location` is the absolute URL of a redirect (301, 302, 307, 308), else empty."""
+
+    key: Hashable
+    answer: Answer
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WhoisQuestion:
+    """One line to ask `host` on `port`, no sooner than `delay` seconds from now.  `key` comes back."""
+
+    key: Hashable
+    host: str
+    port: int
+    text: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WhoisReply:
+    """What came: status 200 and the whole text as bytes, in the server's own charset, or a failure."""
+
+    key: Hashable
+    answer: Answer

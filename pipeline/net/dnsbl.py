@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rdtypes.IN.A
 import dns.rdtypes.txtbase
 
-from pipeline.domain import Address, Listing, ZoneAnswer
+from pipeline.domain import Address, Listing, ZoneAnswer, ZoneQuestion
 from pipeline.net.edge import Edge, Handler, many
 from pipeline.net.nameserver import DnsSettings, Nameserver, NoAnswer, ask
 
@@ -35,16 +35,6 @@ class ZoneSource:
 
     query_name: str = field(repr=False)
     nameservers: tuple[Nameserver, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneQuestion:
-    """One address to ask one zone about, no sooner than `delay` seconds from now; TXT too, if it is listed."""
-
-    zone: str
-    address: Address
-    delay: float = 0.0
-    want_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,36 +7,18 @@ Standards: RFC 7480 (RDAP over HTTP; 5.2 redirects, 5.5 rate limits), RFC 9224 (
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.domain import Answer, Clock, PermanentFailure
+from pipeline.domain import Answer, Clock, PermanentFailure, RdapQuestion, RdapReply
 from pipeline.net import http
 from pipeline.net.edge import Edge, Handler, many
 from pipeline.net.http import HttpSettings
 
 RDAP = "application/rdap+json"
-
-
-@dataclass(frozen=True, slots=True)
-class RdapQuestion:
-    """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back."""
-
-    key: Hashable
-    url: str
-    delay: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RdapReply:
-    """What came.  `location` is the absolute URL of a redirect (301, 302, 307, 308), else empty."""
-
-    key: Hashable
-    answer: Answer
-    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)

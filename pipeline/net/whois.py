@@ -7,11 +7,11 @@ in the text: the caller reads them, paces them and asks again.  What goes wrong 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure
+from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure, WhoisQuestion, WhoisReply
 from pipeline.net.edge import Edge, Handler, many
 from pipeline.net.http import Failure, Turns
 from pipeline.net.reach import ForbiddenAddress, reachable
@@ -28,25 +28,6 @@ class WhoisSettings:
     read_cap: int = 1 << 20
     concurrency: int = 4
     allow_loopback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WhoisQuestion:
-    """One line to ask `host` on `port`, no sooner than `delay` seconds from now.  `key` comes back."""
-
-    key: Hashable
-    host: str
-    port: int
-    text: str
-    delay: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class WhoisReply:
-    """What came: status 200 and the whole text as bytes, in the server's own charset, or a failure."""
-
-    key: Hashable
-    answer: Answer
 
 
 def edge(settings: WhoisSettings, clock: Clock, size: int = 1_000) -> Edge[WhoisQuestion, WhoisReply]:

@@ -12,9 +12,9 @@ import dns.message
 import dns.rrset
 import pytest
 
-from pipeline.domain import Address, Clock, Listing, ZoneAnswer
+from pipeline.domain import Address, Clock, Listing, ZoneAnswer, ZoneQuestion
 from pipeline.net import dnsbl
-from pipeline.net.dnsbl import RFC5782_IPV4, RFC5782_IPV6, Points, ZoneQuestion, ZoneSource, check_zone
+from pipeline.net.dnsbl import RFC5782_IPV4, RFC5782_IPV6, Points, ZoneSource, check_zone
 from pipeline.net.nameserver import DnsSettings, Nameserver
 from pipeline.sandbox import dns_server
 from pipeline.sandbox.dns_server import DnsTable, Listed, Zone, ZoneFault

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain import Clock, PermanentFailure, TemporaryFailure
+from pipeline.domain import Clock, PermanentFailure, RdapQuestion, RdapReply, TemporaryFailure
 from pipeline.net import rdap
 from pipeline.net.http import HttpSettings
-from pipeline.net.rdap import RdapQuestion, RdapReply
 from pipeline.sandbox import rdap_server
 from pipeline.sandbox.networks import Fault, Network, RangeTable, RdapFault
 from pipeline.sandbox.rdap_server import RdapTable

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure
+from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure, WhoisQuestion, WhoisReply
 from pipeline.net import whois
-from pipeline.net.whois import WhoisQuestion, WhoisReply, WhoisSettings
+from pipeline.net.whois import WhoisSettings
 from pipeline.sandbox import whois_server
 from pipeline.sandbox.networks import Network, RangeTable, WhoisFault
 from pipeline.sandbox.thread import in_thread
