@@ -1,0 +1,106 @@
+"""Turn what a registry wrote where a mailbox belongs into addresses that are safe to write to, or into nothing.
+
+Pure.  Standards: RFC 5321 sections 4.1.2 and 4.5.3.1 (the plain dot-atom form only), RFC 5890 (A-labels),
+RFC 6068 (mailto), RFC 2606, 6761, 6762, 7686 and 8375 (names that never take mail).
+"""
+
+import re
+from urllib.parse import unquote
+
+MAX_FIELD = 4096  # characters of one value that are looked at
+MAX_PARTS = 20  # mailboxes taken from one value
+
+_LOCAL = re.compile(r"[A-Za-z0-9_+&][A-Za-z0-9_+&='~-]*(\.[A-Za-z0-9_+&='~-]+)*")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_TOP_LABEL = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
+# characters that IDNA 2003 and IDNA 2008 map differently: the same text would name two domains (RFC 5894 section 7.2)
+_DEVIATIONS = frozenset("ßẞς\u200c\u200d")
+_NEVER_MAIL = frozenset(
+    {"invalid", "localhost", "local", "localdomain", "test", "onion", "internal", "alt", "arpa"}
+    | {"lan", "home", "corp", "intranet", "private"}  # private networks' names
+)
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETED = re.compile(r"<([^<>]*)>")
+_WRAPPING = "\"'`()[]{}<>,;:.*|"
+_MAILTO = re.compile(r"mailto:", re.IGNORECASE)
+_OTHER_RECIPIENTS = re.compile(r"[?&](to|cc|bcc)=", re.IGNORECASE)
+
+
+def normalise(text: str) -> tuple[str, str] | None:
+    """Return (key, spelling) of one address, or None if the text is not exactly one safe address.
+
+    The key is the lower-cased local part @ the domain in A-labels; the spelling is what to send to, with the
+    registry's own capitals.  Quoted local parts, address literals, source routes, non-ASCII local parts, white space,
+    control characters and header tricks are all refused.
+    """
+    local, at, domain = text.partition("@")
+    if not at or len(local) > 64 or not _LOCAL.fullmatch(local):
+        return None
+    ascii_domain = _a_labels(domain)
+    if ascii_domain is None:
+        return None
+    return f"{local.lower()}@{ascii_domain.lower()}", f"{local}@{ascii_domain}"
+
+
+def _a_labels(domain: str) -> str | None:
+    if not 3 < len(domain) <= 253 or _DEVIATIONS & set(domain):
+        return None
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None
+    labels = domain.lower().split(".")
+    if len(labels) < 2 or len(domain) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        return None
+    if not _TOP_LABEL.fullmatch(labels[-1]) or is_reserved(domain):
+        return None
+    return domain
+
+
+def is_reserved(text: str) -> bool:
+    """True if the text ends with a name that never takes mail: .invalid, localhost, .local, a private network's names."""
+    return text.lower().rpartition("@")[2].rpartition(".")[2] in _NEVER_MAIL
+
+
+def split(text: str) -> list[str]:
+    """Return the texts in one value that stand where an address does, in order, still to be put to `normalise`.
+
+    Understands mailto:, display names, several addresses, and trailing dots.  A value with a control character inside,
+    or a mailto: that names further recipients, comes back whole, so that `normalise` refuses it.
+    """
+    text = text[:MAX_FIELD].strip()
+    if not all(ch.isprintable() or ch == "\xa0" for ch in text) or _OTHER_RECIPIENTS.search(text):
+        return [text] if "@" in text else []
+    parts = [token for piece in _pieces(text) for token in _tokens(piece)]
+    return list(dict.fromkeys(parts))[:MAX_PARTS]
+
+
+def _pieces(text: str) -> list[str]:
+    """The value cut at commas and semicolons; of `Name <address>` only the address is left."""
+    pieces: list[str] = []
+    for piece in re.split(r"[,;]", _QUOTED.sub(" ", text)):
+        inside = _BRACKETED.findall(piece)
+        pieces.extend(inside if any("@" in address for address in inside) else [piece])
+    return pieces
+
+
+def _tokens(piece: str) -> list[str]:
+    tokens = []
+    for token in piece.split():
+        token = _MAILTO.sub("mailto:", token)
+        if "mailto:" in token:
+            token = unquote(token.split("mailto:", 1)[1].split("?", 1)[0], errors="replace")
+        elif ":" in token.split("@", 1)[0]:
+            token = token.rsplit(":", 1)[1]  # "e-mail:abuse@isp.example"
+        token = token.strip(_WRAPPING) if "@[" not in token else token
+        if "@" in token:
+            tokens.append(token)
+    return tokens
+
+
+def clean(text: str, limit: int) -> str:
+    """Return the text on one line, without control, format or surrogate characters, at most `limit` characters."""
+    shown = "".join(ch if ch.isprintable() else " " for ch in text[: limit * 4])
+    return " ".join(shown.split())[:limit].rstrip()
