@@ -7,7 +7,7 @@ does not know does not exist.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
+from collections.abc import AsyncIterator, Callable, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ import dns.rdatatype
 import dns.rrset
 
 from pipeline.domain import Address, Clock
+from pipeline.sandbox.streams import listening
 
 Log = MutableSequence[tuple[datetime, str]]
 TTL = 300  # seconds
@@ -82,30 +83,34 @@ async def serve(table: DnsTable, clock: Clock, log: Log, host: str = "127.0.0.1"
         log.append((clock(), f"{asked.name} {dns.rdatatype.to_text(asked.rdtype)} {transport}"))
         return answer(table, query, transport)
 
-    async with _listening(respond, host, port) as used:
-        yield used
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:  # until the client closes
+            size = int.from_bytes(await reader.readexactly(2))
+            wire = respond(await reader.readexactly(size), "tcp")
+            if wire is not None:
+                writer.write(len(wire).to_bytes(2) + wire)
+                await writer.drain()
 
-
-@contextlib.asynccontextmanager
-async def _listening(respond: Callable[[bytes, str], bytes | None], host: str, port: int) -> AsyncIterator[int]:
-    """Listen on TCP, then on the same port of UDP; with port 0, another one if that is taken (16 tries)."""
-    loop = asyncio.get_running_loop()
-    for tries_left in range(15, -1, -1):
-        stream = await asyncio.start_server(_conversation(respond), host, port)
-        used = int(stream.sockets[0].getsockname()[1])
-        try:
-            datagram, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(respond), local_addr=(host, used))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(16):
+            used = await stack.enter_async_context(listening(converse, host, port))
+            try:
+                datagrams = await _datagrams(respond, host, used)
+            except OSError:  # that port of UDP is another one's
+                if port:
+                    raise
+                continue
+            stack.callback(datagrams.close)
             break
-        except OSError:
-            stream.close()
-            if port or not tries_left:
-                raise
-    try:
+        else:
+            raise OSError("no port is free for both UDP and TCP")
         yield used
-    finally:
-        datagram.close()
-        stream.close()
-        await stream.wait_closed()
+
+
+async def _datagrams(respond: Callable[[bytes, str], bytes | None], host: str, port: int) -> asyncio.DatagramTransport:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(respond), local_addr=(host, port))
+    return transport
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -119,22 +124,6 @@ class _Datagrams(asyncio.DatagramProtocol):
         wire = self._respond(data, "udp")
         if wire is not None:
             self._transport.sendto(wire, addr)
-
-
-def _conversation(
-    respond: Callable[[bytes, str], bytes | None],
-) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):  # the client has gone
-            while True:
-                size = int.from_bytes(await reader.readexactly(2))
-                wire = respond(await reader.readexactly(size), "tcp")
-                if wire is not None:
-                    writer.write(len(wire).to_bytes(2) + wire)
-                    await writer.drain()
-        writer.close()
-
-    return converse
 
 
 def answer(table: DnsTable, query: dns.message.Message, transport: str) -> bytes | None:

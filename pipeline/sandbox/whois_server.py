@@ -15,6 +15,7 @@ from ipaddress import ip_address
 
 from pipeline.domain import Clock
 from pipeline.sandbox.networks import Network, RangeTable, WhoisFault, prefixes
+from pipeline.sandbox.streams import listening
 
 Log = MutableSequence[tuple[datetime, str]]
 LONGEST_LINE = 1_000  # bytes
@@ -38,20 +39,17 @@ async def serve(
     """Answer as `registry` until left; gives the port.  Each question adds (time, question) to `log`."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, ValueError):  # the client has gone, or sent no line
+        try:
             question = (await reader.readline()).decode("ascii", "replace").strip()
-            log.append((clock(), question))
-            network = find(table.networks, question)
-            fault = table.faults.get(registry) or (network.whois_fault if network is not None else None)
-            await _say(reader, writer, text(table, registry, network), fault)
-        writer.close()
+        except ValueError:  # longer than a line may be
+            return
+        log.append((clock(), question))
+        network = find(table.networks, question)
+        fault = table.faults.get(registry) or (network.whois_fault if network is not None else None)
+        await _say(reader, writer, text(table, registry, network), fault)
 
-    server = await asyncio.start_server(converse, host, port, limit=LONGEST_LINE)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with listening(converse, host, port, LONGEST_LINE) as used:
+        yield used
 
 
 async def _say(
