@@ -155,9 +155,12 @@ def _zone(name: str, table: _Table) -> ZoneSetup:
     fault = table.word("fault")
     try:
         dns.name.from_text(name)
+    except dns.exception.DNSException as error:
+        raise table.wrong("name", str(error)) from error
+    try:
         return ZoneSetup(name, ZoneFault(fault) if fault else None, table.flag("test_points", True))
-    except (ValueError, dns.exception.DNSException) as error:
-        raise table.wrong("fault", f"{error}") from error
+    except ValueError as error:
+        raise table.wrong("fault", str(error)) from error
 
 
 def _records(tables: list[_Table]) -> tuple[DnsRecord, ...]:
