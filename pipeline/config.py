@@ -164,31 +164,46 @@ class ZoneSection(Section):
 
 
 class TextPair(Section):
+    """One text in both languages."""
+
     en: str
     fr: str
+
+
+class LinesPair(Section):
+    """Lines of text in both languages."""
+
+    en: list[str]
+    fr: list[str]
+
+
+class AgencySection(Section):
+    name: TextPair
+    country: str = ""
 
 
 class CampaignSection(Section):
     topics: list[str] = ["open_relay", "open_proxy"]
     minimum_level: Level = Field(1, description="no letter on weaker evidence: 0 to 4 for E0 to E4")
-    operation: TextPair = Field(description="the operation's name")
-    agency: TextPair = Field(description="who writes")
-    partners: TextPair = Field(description="with whom, in a few words")
-    address: TextPair = Field(description="the agency's postal address, lines separated by |")
-    guidance_url: TextPair = Field(
-        description="what open relays and proxies are, and the participants of the operation"
+    audience: Literal["provider", "owner"] = Field(
+        "provider", description="whom letters speak to: the registered contact of a network, or who runs the server"
     )
-    participants_url: TextPair
-    instructions_url: TextPair = Field(description="how to close them")
-    genuine_url: TextPair = Field(description="where a recipient checks that a letter is genuine")
-    signature: TextPair = Field(description="who signs: name and title, lines separated by |")
-    sender_name: TextPair = Field(description="the name in From")
-    sender: str = Field(description="the mailbox in From")
-    questions: str = Field(description="a mailbox that people read, for questions; also Reply-To")
+    operation: TextPair = Field(description="the operation's bare name")
+    agencies: list[AgencySection] = Field(description="who signs", min_length=1)
+    cosigners: list[AgencySection] = Field([], description="who takes part")
+    from_name: TextPair = Field(description="the name in From")
+    from_mailbox: str = Field(description="the mailbox in From; its domain is that of the Message-ID")
+    reply_to: str = Field(description="a mailbox that people read")
+    contact_mailbox: str = Field(description="whom to ask")
+    guidance: TextPair = Field(description="page: what open relays and proxies are, and what to do")
+    participants: TextPair = Field(description="page: who takes part")
+    instructions: TextPair = Field(description="page: how to close them, step by step")
+    verification: TextPair = Field(description="page: is this letter genuine?")
+    postal: LinesPair = Field(description="the agency's postal address")
+    signature: LinesPair = Field(description="who signs: name and title")
     default_order: list[Literal["en", "fr_CA", "fr"]] = Field(
         ["en", "fr_CA"], description="languages of a letter to a country that has neither, in this order"
     )
-    network_default_country: str = Field("", description="taken where a registry names no country")
 
 
 class SecretSection(BaseModel):
@@ -210,6 +225,7 @@ class Settings(BaseSettings):
     language: Literal["en", "fr"] = Field("en", description="of messages; --lang wins")
     credentials: str = Field("credentials.toml", description="the file of secrets, readable by its owner only")
     topics: list[str] = Field([], description="further topic files (*.toml), beside the shipped ones")
+    zone_files: list[str] = Field([], description="further files of DNSBL zones, of the form of the shipped zones.toml")
     sandbox: bool = Field(
         False, description="documentation addresses count as real ones, and no socket leaves loopback"
     )

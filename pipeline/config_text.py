@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config import UNITS, CampaignSection, FeedSection, Settings, TextPair, ZoneSection
+from pipeline.config import UNITS, CampaignSection, FeedSection, LinesPair, Settings, TextPair, ZoneSection
 
 HEAD = """\
 # Tocsin: every setting, its default, and what it means.
@@ -32,19 +32,29 @@ EXAMPLES: dict[type[BaseModel], tuple[str, dict[str, Any]]] = {
     CampaignSection: ("secure-your-server", {}),
 }
 
-PAIRS = {
-    "operation": ("Operation Secure Your Server", "Opération Sécurisez votre serveur"),
-    "agency": ("Example Agency for Network Safety", "Agence exemple pour la sécurité des réseaux"),
-    "partners": ("thirty-six agencies of twenty-six countries", "trente-six organismes de vingt-six pays"),
-    "address": ("1 Example Street|Exampleville", "1, rue de l'Exemple|Exempleville"),
-    "guidance_url": ("https://agency.example/en/servers", "https://agency.example/fr/serveurs"),
-    "participants_url": ("https://agency.example/en/participants", "https://agency.example/fr/participants"),
-    "instructions_url": ("https://agency.example/en/close", "https://agency.example/fr/fermer"),
-    "genuine_url": ("https://agency.example/en/genuine", "https://agency.example/fr/authentique"),
-    "signature": ("A. Example|Director, Network Safety", "A. Exemple|Direction de la sécurité des réseaux"),
-    "sender_name": ("Example Agency for Network Safety", "Agence exemple pour la sécurité des réseaux"),
+# What the example says where a campaign must say something.
+REQUIRED: dict[str, Any] = {
+    "operation": {"en": "Secure Your Server", "fr": "Sécurisez votre serveur"},
+    "agencies": [
+        {
+            "name": {"en": "Example Agency for Network Safety", "fr": "Agence exemple pour la sécurité des réseaux"},
+            "country": "CA",
+        }
+    ],
+    "from_name": {"en": "Example Agency for Network Safety", "fr": "Agence exemple pour la sécurité des réseaux"},
+    "from_mailbox": "secure-your-server@agency.example",
+    "reply_to": "secure-your-server@agency.example",
+    "contact_mailbox": "questions@agency.example",
+    "guidance": {"en": "https://agency.example/en/servers", "fr": "https://agency.example/fr/serveurs"},
+    "participants": {"en": "https://agency.example/en/participants", "fr": "https://agency.example/fr/participants"},
+    "instructions": {"en": "https://agency.example/en/close", "fr": "https://agency.example/fr/fermer"},
+    "verification": {"en": "https://agency.example/en/genuine", "fr": "https://agency.example/fr/authentique"},
+    "postal": {"en": ["1 Example Street", "Exampleville"], "fr": ["1, rue de l'Exemple", "Exempleville"]},
+    "signature": {
+        "en": ["A. Example", "Director, Network Safety"],
+        "fr": ["A. Exemple", "Direction de la sécurité des réseaux"],
+    },
 }
-MAILBOXES = {"sender": "secure-your-server@agency.example", "questions": "questions@agency.example"}
 
 
 def example() -> str:
@@ -57,7 +67,7 @@ def _section(model: type[BaseModel], path: str, given: dict[str, Any]) -> list[s
     tables: list[str] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and not issubclass(inner, TextPair):
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and not issubclass(inner, TextPair | LinesPair):
             tables += ["", f"[{path}{name}]", *_section(inner, f"{path}{name}.", {})]
         elif get_origin(inner) is dict and issubclass(get_args(inner)[1], BaseModel):
             kind = get_args(inner)[1]
@@ -72,11 +82,8 @@ def _line(name: str, field: FieldInfo, given: dict[str, Any]) -> list[str]:
     comment = [f"# {field.description}"] if field.description else []
     if name in given:
         return [*comment, f"{name} = {toml(given[name])}"]
-    if field.annotation is TextPair:
-        en, fr = PAIRS[name]
-        return [*comment, f"{name} = {{ en = {toml(en)}, fr = {toml(fr)} }}"]
     if field.is_required():
-        return [*comment, f"{name} = {toml(MAILBOXES[name])}"]
+        return [*comment, f"{name} = {toml(REQUIRED[name])}"]
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         raise TypeError(f"{name} has no default to show")
@@ -96,8 +103,13 @@ def toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{toml(k)} = {toml(v)}" for k, v in value.items()) + "}"
+        return "{ " + ", ".join(f"{key(k)} = {toml(v)}" for k, v in value.items()) + " }" if value else "{}"
     raise TypeError(f"no TOML for {value!r}")
+
+
+def key(text: str) -> str:
+    """Return a TOML key, quoted only where it must be."""
+    return text if text.replace("_", "").isalnum() and text.isascii() else toml(text)
 
 
 def length(value: timedelta) -> str:
