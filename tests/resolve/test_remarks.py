@@ -1,0 +1,136 @@
+"""What the words beside an address say of it."""
+
+import pytest
+
+from pipeline.resolve.remarks import Doubt, disclaims, doubts, is_abuse_name, mentions
+
+OFFERED, NO, TOLD = "", "not-abuse", "told-not-to"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Please send abuse reports to desk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("All abuse reporting can be done via\ndesk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("Send spam complaints\nto the following\naddress: desk@isp.example.", [("desk@isp.example", OFFERED)]),
+        (
+            "Complaints can also be sent to the Abuse desk\n(desk@isp.example)\nbut may take longer",
+            [("desk@isp.example", OFFERED)],
+        ),
+        ("Pour tout abus, écrire à bureau@isp.example", [("bureau@isp.example", OFFERED)]),
+        ("Reportar abusos a: redes@isp.example", [("redes@isp.example", OFFERED)]),
+        ("*** abuse@isp.example ***", [("abuse@isp.example", OFFERED)]),
+        ("Peering: peering@isp.example", [("peering@isp.example", NO)]),
+        (
+            "Support: help@isp.example\nAbuse: desk@isp.example\nPeering: peer@isp.example",
+            [("help@isp.example", NO), ("desk@isp.example", OFFERED), ("peer@isp.example", NO)],
+        ),
+        (
+            "For SPAM and other abuse issues, please contact:\n* desk@isp.example.\n\n"
+            "To report vulnerabilities in our products, please contact:\n* secure@isp.example.\n\n"
+            "For legal and law enforcement requests, please contact:\n* legal@isp.example\n\n"
+            "For routing, please\ncontact:\n* noc@isp.example",
+            [
+                ("desk@isp.example", OFFERED),
+                ("secure@isp.example", NO),
+                ("legal@isp.example", NO),
+                ("noc@isp.example", NO),
+            ],
+        ),
+        ("Abuse reports: https://isp.example/abuse\nNOC: noc@isp.example", [("noc@isp.example", NO)]),
+        ("To report abuse, see our web site.\nQuestions go to info@isp.example", [("info@isp.example", NO)]),
+        ("Abuse: a@isp.example, b@isp.example", [("a@isp.example", OFFERED), ("b@isp.example", OFFERED)]),
+        ("Abuse contacts:\na@isp.example\nb@isp.example", [("a@isp.example", OFFERED), ("b@isp.example", OFFERED)]),
+        ("a@isp.example for spam, b@isp.example for routing", [("a@isp.example", OFFERED), ("b@isp.example", NO)]),
+        ("b@isp.example - for abuse use a@isp.example", [("b@isp.example", NO), ("a@isp.example", OFFERED)]),
+        ("Only for whois information correction, send mail to ip@isp.example", [("ip@isp.example", TOLD)]),
+        ("Only for abuse: desk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("Do not send abuse reports to noc@isp.example", [("noc@isp.example", TOLD)]),
+        ("Please never write to abuse@isp.example", [("abuse@isp.example", TOLD)]),
+        ("noc@isp.example (not for abuse)", [("noc@isp.example", TOLD)]),
+        ("abuse@isp.example is no longer monitored", [("abuse@isp.example", TOLD)]),
+        ("Ne pas envoyer d'abus à noc@isp.example", [("noc@isp.example", TOLD)]),
+        ("desk@isp.example was validated on 2024-04-15", []),
+        ("desk@isp.example is invalid", []),
+        ("abuse@localhost", []),
+        ("no address here", []),
+        ("", []),
+    ],
+)
+def test_the_words_beside_an_address_decide(text: str, found: list[tuple[str, str]]) -> None:
+    assert [(mention.text, mention.rejected) for mention in mentions(text)] == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Abuse: desk (at) isp (dot) example",
+        "Abuse: desk[at]isp[dot]example",
+        "Abuse: desk {at} isp.example",
+        "Abuse: desk{|)isp.example",
+        "Abuse: desk<|)isp.example",
+        "Abuse: desk(|)isp.example",
+    ],
+)
+def test_a_disguised_address_is_found_and_said_to_be_disguised(text: str) -> None:
+    assert [(m.text, m.rejected, m.disguised) for m in mentions(text)] == [("desk@isp.example", OFFERED, True)]
+
+
+def test_a_spoken_at_is_undone_only_for_a_name_that_says_abuse() -> None:
+    assert [m.text for m in mentions("Write to abuse at isp dot example")] == ["abuse@isp.example"]
+    assert mentions("Report abuse to us at isp.example") == []
+
+
+def test_one_text_yields_at_most_forty_addresses() -> None:
+    assert len(mentions("\n".join(f"abuse@isp{number}.example" for number in range(200)))) == 40
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "says_abuse"),
+    [
+        ("abuse@isp.example", True),
+        ("Abuse@isp.example", True),
+        ("resolver-abuse@isp.example", True),
+        ("abuse-cust17@isp.example", True),
+        ("abuse2@isp.example", True),
+        ("netabuse@isp.example", True),
+        ("abuso@isp.example", True),
+        ("anti-spam@isp.example", True),
+        ("csirt@isp.example", True),
+        ("disabuse@isp.example", False),
+        ("noc@abuse.example", False),
+        ("security@isp.example", False),
+        ("hostmaster@isp.example", False),
+    ],
+)
+def test_a_mailbox_may_say_by_its_name_that_it_takes_abuse_reports(mailbox: str, says_abuse: bool) -> None:
+    assert is_abuse_name(mailbox) is says_abuse
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("desk@isp.example is invalid", [Doubt("desk@isp.example", "marked-invalid")]),
+        ("Abuse-mailbox validation failed. Please refer to ORG-EX1-RIPE", [Doubt("", "marked-invalid")]),
+        (
+            "Unvalidated POC\nARIN has attempted to validate the data for this POC, but has received\nno response",
+            [Doubt("", "unvalidated")],
+        ),
+        ("desk@isp.example was validated on 2024-04-15", []),
+        ("this is invalid", []),
+    ],
+)
+def test_what_the_registry_says_against_a_mailbox_is_read(text: str, found: list[Doubt]) -> None:
+    assert list(doubts(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_desk"),
+    [
+        ("We do not operate the referring network and\nare unable to investigate complaints of network abuse.", True),
+        ("We are not empowered to investigate", True),
+        ("We investigate every report", False),
+    ],
+)
+def test_a_desk_that_cannot_investigate_says_so(text: str, is_desk: bool) -> None:
+    assert disclaims(text) is is_desk
