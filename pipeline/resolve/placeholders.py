@@ -1,0 +1,109 @@
+"""Know the mailboxes that are nobody's abuse desk, and the registries' own desks, handles and empty networks.
+
+Reads: data/placeholders.toml, once.  Writes: nothing; each answer depends on its argument alone.
+"""
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One [[registry]] of data/placeholders.toml; every text in lower case but `country`."""
+
+    name: str
+    domains: tuple[str, ...]
+    handles: frozenset[str]
+    names: tuple[str, ...]
+    hosts: frozenset[str]
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholders:
+    local_parts: frozenset[str]
+    addresses: frozenset[str]
+    network_names: frozenset[str]
+    network_prefixes: tuple[str, ...]
+    registries: tuple[Registry, ...]
+
+
+@functools.cache
+def _known() -> Placeholders:
+    text = resources.files("pipeline").joinpath("data/placeholders.toml").read_text(encoding="utf-8")
+    data: dict[str, Any] = tomllib.loads(text)
+    registries = tuple(
+        Registry(
+            name=row["name"],
+            domains=tuple(row["domains"]),
+            handles=frozenset(row["handles"]),
+            names=tuple(row["names"]),
+            hosts=frozenset(row["hosts"]),
+            country=row.get("country", ""),
+        )
+        for row in data["registry"]
+    )
+    return Placeholders(
+        local_parts=frozenset(data["nobody"]["local_parts"]),
+        addresses=frozenset(data["nobody"]["addresses"]),
+        network_names=frozenset(data["networks"]["names"]),
+        network_prefixes=tuple(data["networks"]["prefixes"]),
+        registries=registries,
+    )
+
+
+def is_nobody(mailbox: str) -> bool:
+    """True if nobody reads the mailbox (lower case): no-reply names, bit buckets, known dead ends."""
+    local = mailbox.partition("@")[0].split("+")[0]
+    bare = local.replace(".", "").replace("-", "").replace("_", "")
+    return mailbox in _known().addresses or bare in _known().local_parts
+
+
+def registry_of_mailbox(mailbox: str) -> str:
+    """Return the registry whose domain the mailbox (lower case) is in, or ""."""
+    domain = mailbox.rpartition("@")[2]
+    for registry in _known().registries:
+        if any(domain == own or domain.endswith("." + own) for own in registry.domains):
+            return registry.name
+    return ""
+
+
+def registry_of_handle(handle: str) -> str:
+    """Return the registry whose own desk the contact handle names, or ""."""
+    wanted = handle.strip().lower()
+    return next((registry.name for registry in _known().registries if wanted in registry.handles), "")
+
+
+def registry_of_host(host: str) -> str:
+    """Return the registry that runs a WHOIS or RDAP host, or ""."""
+    wanted = host.strip().lower().rstrip(".")
+    return next((registry.name for registry in _known().registries if wanted in registry.hosts), "")
+
+
+def registries_named(*texts: str) -> frozenset[str]:
+    """Return the registries that one of the texts (a network's name, its holder) begins with the name of."""
+    lowered = [text.strip().lower() for text in texts]
+    return frozenset(
+        registry.name
+        for registry in _known().registries
+        for name in registry.names
+        if any(_begins_with_word(text, name) for text in lowered)
+    )
+
+
+def _begins_with_word(text: str, name: str) -> bool:
+    return text.startswith(name) and (name.endswith("cent") or not text[len(name) : len(name) + 1].isalnum())
+
+
+def is_empty_network(name: str) -> bool:
+    """True for the objects that registries answer with when they know nothing of an address."""
+    lowered = name.strip().lower()
+    return lowered in _known().network_names or lowered.startswith(_known().network_prefixes)
+
+
+def national_country(registry: str) -> str:
+    """Return the country of a national registry, or ""."""
+    return next((known.country for known in _known().registries if known.name == registry), "")
