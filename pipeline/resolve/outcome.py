@@ -1,0 +1,59 @@
+"""Decide what a registry's reply is before its contents are read: an answer, a refusal, a "no such network", or junk.
+
+Pure.  A refusal says nothing about the network and must never be taken for "no contact".
+Standards: RFC 7480 section 5 (statuses), RFC 9083 section 6 (error objects), RFC 6585 section 4 (429).
+"""
+
+import re
+
+from pipeline.domain import Answer, Outcome
+
+MAX_BODY = 1 << 20  # bytes; more is refused, never cut and read
+
+_REFUSING_STATUS = frozenset({401, 403, 429, 503})
+_REFUSAL = re.compile(
+    r"\b(?:quota|rate|limit|limits|queries|lookups|connections?|requests)\b[^\n]{0,60}"
+    r"\b(?:exceed\w*|reached|denied|refused|exhausted)"
+    r"|\bexceed\w*[^\n]{0,60}\b(?:quota|limit|number of (?:queries|lookups|requests|connections))"
+    r"|\baccess (?:from your (?:host|address|network) )?(?:has been |is )?(?:temporarily |permanently )?(?:denied|blocked)"
+    r"|\btoo many (?:queries|requests|connections|lookups)|\bexcessive quer|\bpermission denied"
+    r"|\btemporarily (?:denied|blocked|unavailable)|\btry again later|\bhas been (?:blocked|blacklisted)"
+    r"|\b429 too many|\b403 forbidden",
+    re.IGNORECASE,
+)
+_NOT_FOUND = re.compile(
+    r"\bno match(?:es)?\b|\bno entries found|\bnot found\b|\bno data found|\bno (?:such )?objects? found|%error:101\b"
+    r"|^%error 230\b|\breturned 0 objects\b|\bunallocated\b|\bis not (?:allocated|registered)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def without_contents(answer: Answer) -> tuple[Outcome, str] | None:
+    """Return the outcome and why, where the status or the failure decides it; None where the body is to be read."""
+    by_status = of_status(answer.status)
+    if answer.failure is not None:
+        return by_status if by_status is not None else (Outcome.UNUSABLE, f"failed {answer.failure.code}"[:100])
+    if by_status is not None:
+        return by_status
+    if not answer.body.strip():
+        return Outcome.UNUSABLE, "empty"
+    return (Outcome.UNUSABLE, "too-large") if len(answer.body) > MAX_BODY else None
+
+
+def of_status(status: int) -> tuple[Outcome, str] | None:
+    """Return what an HTTP status or an RDAP errorCode decides, or None for 200."""
+    if status == 200:
+        return None
+    if status in _REFUSING_STATUS:
+        return Outcome.REFUSED, f"status {status}"
+    return (Outcome.NOT_FOUND if status == 404 else Outcome.UNUSABLE), f"status {status}"
+
+
+def refuses(text: str) -> bool:
+    """True if the text says that a limit was passed or that this asker is shut out."""
+    return _REFUSAL.search(text) is not None
+
+
+def finds_nothing(text: str) -> bool:
+    """True if the text says that the registry has no such network."""
+    return _NOT_FOUND.search(text) is not None

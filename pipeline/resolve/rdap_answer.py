@@ -1,0 +1,235 @@
+"""Read an RDAP answer: what network it is of, and who is to be told, with every mailbox that was weighed.
+
+Reads: the bytes of one answer.  Writes: nothing; the same bytes give the same judgement.  ipwhois normalises the network
+(padded octets, prefixes in addresses); the contacts are our own walk, because ipwhois loses nested ones.
+Standards: RFC 9083 sections 4.3, 5.4, 5.5, 6; RFC 7480 section 5; RFC 9537 (redacted); cidr0.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
+from pipeline.resolve import choose, ipwhois_offline, outcome, placeholders, rdap_entities, remarks, scope
+from pipeline.resolve.choose import Found
+from pipeline.resolve.network import Network, judged, without_network
+from pipeline.resolve.rdap_cards import Card, strings
+from pipeline.resolve.rdap_entities import Entity
+from pipeline.resolve.scope import Range, ScopeCaps
+
+_SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b|^special-", re.IGNORECASE)
+_RATE_NOTICE = re.compile(r"\s*rate limit", re.IGNORECASE)
+_TRUNCATED = re.compile(r"object truncated|does not contain all data", re.IGNORECASE)
+
+
+def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCaps) -> NetworkAnswer:
+    """Return the judged answer to a question about an address, or about an AS number where `queried` is an int.
+
+    Never raises on what a registry sent.  An answer for another network, of another class, cut or not JSON is UNUSABLE;
+    429, 403, 503 and the "Rate Limit Notice" are REFUSED, and say nothing about the network.
+    """
+    data, early = _document(answer, registry)
+    if early is not None:
+        return early
+    registry = placeholders.registry_of_host(_text(data, "port43")) or registry
+    wanted = "autnum" if isinstance(queried, int) else "ip network"
+    if _text(data, "objectClassName", wanted).strip().lower() != wanted:
+        return without_network(Outcome.UNUSABLE, "wrong-class", registry)
+    if _SPECIAL.search(_text(data, "type")) or _SPECIAL.search(_text(data, "name")):
+        return without_network(Outcome.SPECIAL, "special-purpose", registry)
+    registered = None if isinstance(queried, int) else _registered(data, queried)
+    if registered is None and not (isinstance(queried, int) and _holds_number(data, queried)):
+        return without_network(Outcome.UNUSABLE, "wrong-network", registry)
+    return judged(_network(data, registered, registry), queried, caps)
+
+
+def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
+    """Return the judged answer to a question about the abuse contact `handle`, which another answer named.
+
+    Its mailboxes are weighed as those of an abuse role.  There is no range: the answer that named it has one.
+    """
+    data, early = _document(answer, registry)
+    if early is not None:
+        return early
+    registry = placeholders.registry_of_host(_text(data, "port43")) or registry
+    if _text(data, "objectClassName", "entity").strip().lower() != "entity":
+        return without_network(Outcome.UNUSABLE, "wrong-class", registry)
+    if _text(data, "handle").strip().lower() != handle.strip().lower():
+        return without_network(Outcome.UNUSABLE, "wrong-entity", registry)
+    entity = rdap_entities.read(data | {"roles": ["abuse"]}, "", 0)
+    network = Network(
+        registry=registry,
+        registered=None,
+        found=tuple(rdap_entities.mailboxes(entity)),
+        doubts=tuple(doubt for _, text in entity.remarks for doubt in remarks.doubts(text)),
+        handle=entity.handle,
+        holder=entity.card.organisation or entity.card.name,
+        country=entity.card.country,
+        region=entity.card.region,
+        why=_why(data, [entity]),
+    )
+    return judged(network, 0, ScopeCaps())
+
+
+def _document(answer: Answer, registry: str) -> tuple[dict[str, Any], NetworkAnswer | None]:
+    """(the JSON object, None), or ({}, the answer where there is none to read)."""
+    decided = outcome.without_contents(answer)
+    if decided is not None:
+        return {}, without_network(*decided, registry)
+    try:
+        data = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        is_refusal = outcome.refuses(answer.body[:8192].decode("latin-1"))
+        return {}, without_network(Outcome.REFUSED if is_refusal else Outcome.UNUSABLE, "not-json", registry)
+    if not isinstance(data, dict):
+        return {}, without_network(Outcome.UNUSABLE, "not-an-object", registry)
+    decided = _error(data)
+    return (data, None) if decided is None else ({}, without_network(*decided, registry))
+
+
+def _error(data: dict[str, Any]) -> tuple[Outcome, str] | None:
+    """What the object decides before it is read: LACNIC's notice, an error object, an object that is of nothing."""
+    notices = _objects(data.get("notices"))
+    if any(_RATE_NOTICE.match(title) for notice in notices for title in strings(notice.get("title"))):
+        return Outcome.REFUSED, "rate-limit-notice"
+    if "errorCode" in data:
+        return outcome.of_status(_number(data["errorCode"]) or 0) or (Outcome.UNUSABLE, "error-object")
+    if not any(key in data for key in ("objectClassName", "handle", "startAddress", "startAutnum")):
+        texts = [text for one in [data, *notices] for key in ("title", "description") for text in strings(one.get(key))]
+        is_refusal = any(outcome.refuses(text[:1000]) for text in texts)
+        return Outcome.REFUSED if is_refusal else Outcome.UNUSABLE, "no-object"
+    return None
+
+
+def _text(data: dict[str, Any], key: str, default: str = "") -> str:
+    value = data.get(key)
+    return value[:300] if isinstance(value, str) else default
+
+
+def _number(value: object) -> int | None:
+    digits = str(value)[:12].strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _holds_number(data: dict[str, Any], queried: int) -> bool:
+    """True if the autnum's range, or where it has none its handle, is of the AS number that was asked about."""
+    first, last = _number(data.get("startAutnum")), _number(data.get("endAutnum"))
+    if first is None:
+        first = _number(_text(data, "handle").strip().upper().removeprefix("AS"))
+    return first is not None and first <= queried <= (first if last is None else last)
+
+
+# --- the range --------------------------------------------------------------------------------------------------------
+
+
+_MEMBERS = ("handle", "ipVersion", "startAddress", "endAddress", "name", "type", "country", "parentHandle")
+
+
+def _normalised(data: dict[str, Any], queried: Address) -> dict[str, Any]:
+    """ipwhois' normal form of the network, made of its own texts only, or {} where it cannot read one."""
+    members = {key: _text(data, key) for key in _MEMBERS if isinstance(data.get(key), str)}
+    return ipwhois_offline.rdap_network(
+        {"handle": "", "ipVersion": f"v{queried.version}", "parentHandle": ""} | members
+    )
+
+
+def _registered(data: dict[str, Any], queried: Address) -> Range | None:
+    """The network's range if it covers the address, else None.  Of start-end and cidr0 the narrower one counts.
+
+    Where both are given and one does not cover the address, the answer contradicts itself and is not used.
+    """
+    normal = _normalised(data, queried)
+    first = scope.read_address(_text(normal, "start_address")) or scope.read_address(_text(data, "startAddress"))
+    last = scope.read_address(_text(normal, "end_address")) or scope.read_address(_text(data, "endAddress"))
+    stated = [found for found in (scope.ordered(first, last),) if found is not None]
+    blocks = _cidr0(data.get("cidr0_cidrs"))
+    if blocks:
+        run = scope.joined(blocks, queried)
+        if run is None:
+            return None
+        stated.append(run)
+    if not stated and (by_handle := scope.read_range(_text(data, "handle"))) is not None:
+        stated.append(by_handle)
+    if not stated or not all(scope.covers(each, queried) for each in stated):
+        return None
+    return min(stated, key=scope.size)
+
+
+def _cidr0(blocks: object) -> list[Range]:
+    found = []
+    for block in blocks[:256] if isinstance(blocks, list) else ():
+        if isinstance(block, dict):
+            address = scope.read_address(_text(block, "v4prefix") or _text(block, "v6prefix"))
+            part = scope.prefix_range(address, block.get("length")) if address is not None else None
+            found.extend([part] if part is not None else [])
+    return found
+
+
+# --- the network and its mailboxes ------------------------------------------------------------------------------------
+
+
+def _network(data: dict[str, Any], registered: Range | None, registry: str) -> Network:
+    entities = rdap_entities.walk(data)
+    texts = list(rdap_entities.texts_of(data, ""))
+    holder = rdap_entities.holder(entities)
+    inner_texts = [text for entity in entities for _, text in entity.remarks]
+    return Network(
+        registry=registry,
+        registered=registered,
+        found=tuple(_found(entities, texts, choose.ORIGIN_TIER if registered is None else 0)),
+        doubts=tuple(doubt for text in [*(text for _, text in texts), *inner_texts] for doubt in remarks.doubts(text)),
+        handle=_text(data, "handle"),
+        name=_text(data, "name"),
+        holder=rdap_entities.holder_name(holder) if holder is not None else _described(data) or _text(data, "name"),
+        country=_text(data, "country") or (holder.card.country if holder is not None else ""),
+        region=holder.card.region if holder is not None else "",
+        is_block=any(status.lower() == "administrative" for status in strings(data.get("status"))),
+        why=_why(data, entities),
+    )
+
+
+def _found(entities: list[Entity], texts: list[tuple[str, str]], tier: int) -> Iterator[Found]:
+    """Every mailbox of the answer.  What the network's own remarks say against its contact holds for all of them."""
+    note = next((doubt.note for _, text in texts for doubt in remarks.doubts(text) if not doubt.text), "")
+    values = [value for entity in entities for value in rdap_entities.mailboxes(entity)]
+    values += [value for path, text in texts for value in choose.in_remark(path, text)]
+    for value in values:
+        yield replace(value, note=note or value.note, tier=tier)
+
+
+def _described(data: dict[str, Any]) -> str:
+    """The first line of a remark titled "description": APNIC's descr attribute."""
+    for remark in _objects(data.get("remarks")):
+        if _text(remark, "title").lower() == "description":
+            return next((line.strip() for line in strings(remark.get("description")) if line.strip()), "")
+    return ""
+
+
+def _why(data: dict[str, Any], entities: list[Entity]) -> str:
+    """What the answer itself says about a mailbox that is not in it."""
+    desks = [entity for entity in entities if "abuse" in entity.roles and not entity.card.emails]
+    if any(entity.card.has_web_form for entity in desks):
+        return "web-form"
+    redactions = [text for one in _objects(data.get("redacted")) for text in _redacted(one)]
+    if any(re.search(r"e-?mail", text, re.IGNORECASE) for text in redactions):
+        return "redacted"
+    policies = [one for key in ("remarks", "notices") for one in _objects(data.get(key))]
+    texts = [text for one in policies for key in ("type", "title", "description") for text in strings(one.get(key))]
+    if any(_TRUNCATED.search(text[:1000]) for text in texts):
+        return "truncated"
+    return next((f"abuse-handle {entity.handle}" for entity in desks if entity.handle and entity.card == Card()), "")
+
+
+def _redacted(one: dict[str, Any]) -> list[str]:
+    """The texts of one redaction that may name what was taken out (RFC 9537 section 4.2)."""
+    name = one.get("name")
+    names = (
+        [text for key in ("type", "description") for text in strings(name.get(key))] if isinstance(name, dict) else []
+    )
+    return [text[:1000] for text in [*names, *strings(one.get("prePath")), *strings(one.get("postPath"))]]
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value[:100] if isinstance(one, dict)] if isinstance(value, list) else []
