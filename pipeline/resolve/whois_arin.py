@@ -1,0 +1,83 @@
+"""Read ARIN's WHOIS form: one or several networks, each followed by its organisation and its points of contact.
+
+Pure.  A reassigned network stands beside its parent in one text; each keeps the contacts that follow it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from pipeline.domain import Address
+from pipeline.resolve import choose, remarks
+from pipeline.resolve.choose import Found
+from pipeline.resolve.network import Network
+from pipeline.resolve.whois_text import (
+    MAX_MAILBOXES,
+    MAX_NETWORKS,
+    Fields,
+    Stated,
+    first,
+    free_text,
+    network_range,
+    paragraphs,
+    stated,
+)
+
+_EMAIL = re.compile(r"(?P<of>org|r|net|as)?(?P<role>[a-z]+)email")
+_SPECIAL = re.compile(r"iana special use|iana reserved", re.IGNORECASE)
+
+
+def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated]:
+    """Return the networks, or for an int the AS numbers, that the text states."""
+    start = "asnumber" if isinstance(queried, int) else "netrange"
+    sections: list[list[Fields]] = []
+    for fields in paragraphs(lines):
+        if first(fields, start):
+            sections.append([fields])
+        elif sections:
+            sections[-1].append(fields)
+    everyone = [_one(section, queried, registry) for section in sections[:MAX_NETWORKS]]
+    return [one for one in everyone if one is not None]
+
+
+def is_special(lines: list[str]) -> bool:
+    """True if the text says that the network is IANA's special-purpose space."""
+    return any(line.startswith("NetType:") and _SPECIAL.search(line) for line in lines)
+
+
+def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated | None:
+    fields = [field for paragraph in section for field in paragraph]
+    range_text = first(fields, "netrange")
+    lines = [f"NetRange: {range_text}", f"CIDR: {first(fields, 'cidr')}"]
+    network = Network(
+        registry=registry,
+        registered=None if isinstance(queried, int) else network_range("arin", lines, range_text, queried),
+        found=tuple(found for paragraph in section for found in _mailboxes(paragraph)),
+        doubts=tuple(remarks.doubts(free_text(fields, "comment"))),
+        handle=first(fields, "nethandle", "ashandle"),
+        name=first(fields, "netname", "asname"),
+        holder=first(fields, "custname", "orgname") or first(fields, "organization", "customer"),
+        country=first(fields, "country"),
+        region=first(fields, "stateprov"),
+    )
+    if not isinstance(queried, int):
+        return stated(network, queried)
+    numbers = [int(text) for text in re.findall(r"\d{1,10}", first(fields, "asnumber"))[:2]]
+    if not numbers:
+        return None
+    return Stated(network, numbers[0] <= queried <= numbers[-1], numbers[-1] - numbers[0] + 1)
+
+
+def _mailboxes(fields: Fields) -> Iterator[Found]:
+    """Yield the mailboxes of one paragraph: a network, an organisation or a point of contact."""
+    text = free_text(fields, "comment")
+    doubt = next((doubt.note for doubt in remarks.doubts(text) if not doubt.text), "")
+    emails = [(match, value) for key, value in fields if (match := _EMAIL.fullmatch(key)) is not None]
+    for match, value in emails[:MAX_MAILBOXES]:
+        key = match.group()
+        handle = first(fields, key.removesuffix("email") + "handle")
+        if match.group("role") == "abuse":
+            source = choose.NESTED_ROLE if match.group("of") == "org" else choose.ROLE
+            yield Found(value, source, f"{key}:", handle, note=doubt)
+        else:
+            yield Found(value, choose.MAILBOX_NAME, f"{key}:", handle, "technical", doubt)
+    yield from choose.in_remark("comment:", text, doubt=doubt)

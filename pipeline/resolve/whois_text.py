@@ -1,0 +1,110 @@
+"""Turn the bytes of a WHOIS answer into lines, and its `key: value` lines into paragraphs.
+
+Pure; lines and paragraphs are bounded in length and number.  Standard: RFC 3912 (which names no character set), RFC 2622
+section 2 (RPSL objects, continuation lines, comments).
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.domain import Address
+from pipeline.resolve import ipwhois_offline, scope
+from pipeline.resolve.network import Network
+from pipeline.resolve.scope import Range
+
+MAX_LINE = 1000  # characters
+MAX_LINES = 20000
+MAX_FIELDS = 4000  # of one paragraph
+MAX_NETWORKS = 64
+MAX_MAILBOXES = 50  # taken of one kind from one paragraph
+
+_TAG = re.compile(r"<[^<>]{0,500}>")
+# what the whois program itself prints: [Querying whois.ripe.net], [whois.ripe.net]
+_CLIENT_NOTE = re.compile(r"\[(?:(?:Querying|Redirected to) \S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?)\]")
+_KEY = re.compile(r"^([A-Za-z][A-Za-z0-9 _;/-]{0,30}?)\s*:(?:\s+|$)(.*)$")
+
+Fields = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A network that a text states: `fits` if it covers what was asked about, `width` in addresses or AS numbers."""
+
+    network: Network
+    fits: bool
+    width: int
+
+
+def decode(body: bytes) -> list[str]:
+    """Return the text's lines, bounded and without tags.
+
+    ISO-2022-JP where its escape sequences stand (its bytes would pass as UTF-8), else UTF-8, else Latin-1.
+    """
+    if b"\x1b$" in body or b"\x1b(" in body:
+        text = body.decode("iso2022_jp", errors="replace")
+    else:
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = body.decode("latin-1")
+    if re.search(r"<(?:html|pre|body|div|br)\b", text, re.IGNORECASE):
+        text = html.unescape(_TAG.sub("", text))
+    lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MAX_LINES]
+    return [line[:MAX_LINE].rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
+
+
+def paragraphs(lines: list[str]) -> Iterator[Fields]:
+    """Yield the runs of `key: value` lines, keys in lower case; an indented or + line goes on with the key above.
+
+    Comment lines (%, #) belong to no paragraph and end none.
+    """
+    fields: Fields = []
+    for line in lines:
+        if line.startswith(("%", "#")):
+            continue
+        if not line.strip():
+            if fields:
+                yield fields
+            fields = []
+        elif len(fields) >= MAX_FIELDS:
+            continue
+        elif line[0] in " \t+" and fields:
+            fields.append((fields[-1][0], line[1:].strip()))
+        elif (match := _KEY.match(line)) is not None:
+            fields.append((match.group(1).lower(), match.group(2).strip()))
+    if fields:
+        yield fields
+
+
+def first(fields: Fields, *keys: str) -> str:
+    """Return the first value that is not empty of the first key that has one, or ""."""
+    return next((value for key in keys for name, value in fields if name == key and value), "")
+
+
+def every(fields: Fields, *keys: str) -> list[str]:
+    """Return all values of the keys, in the order they stand."""
+    return [value for name, value in fields if name in keys and value]
+
+
+def free_text(fields: Fields, *keys: str) -> str:
+    """Return the values of the keys as lines of one text; the empty ones too, because they part its sentences."""
+    return "\n".join(value for name, value in fields if name in keys)
+
+
+def network_range(form: str, lines: list[str], stated: str, queried: Address) -> Range | None:
+    """Return the range of one network: what ipwhois makes of its lines, else our own reading of `stated`.
+
+    Of several CIDRs (a range need not be one) the run around the queried address counts.
+    """
+    cidrs = str(ipwhois_offline.whois_network(form, lines).get("cidr") or "")
+    parts = [part for text in cidrs.split(",")[:256] if (part := scope.read_range(text)) is not None]
+    return scope.joined(parts, queried) or (parts[0] if parts else None) or scope.read_range(stated)
+
+
+def stated(network: Network, queried: Address) -> Stated | None:
+    """Return the network as one that the text states, or None where it has no range."""
+    if network.registered is None:
+        return None
+    return Stated(network, scope.covers(network.registered, queried), scope.size(network.registered))
