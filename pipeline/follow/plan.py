@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 from pipeline.domain import EvidenceLevel
 
+MOST_CASES = 10_000  # in one letter, which is never split
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -76,7 +78,9 @@ def plan(
             by_contact.setdefault(case.contact_id, []).append(case)
     chosen = sorted(by_contact, key=lambda contact: (order[contact], contact))
     for contact in chosen[: most_letters or None]:
-        made.notices[contact] = sorted(by_contact[contact], key=lambda case: case.case_id)
+        ready = sorted(by_contact[contact], key=lambda case: case.case_id)
+        made.notices[contact] = ready[:MOST_CASES]
+        made.left_out["too_many_for_one_letter"] += len(ready[MOST_CASES:])
     made.left_out["next_wave"] += sum(len(by_contact[contact]) for contact in chosen[len(made.notices) :])
     made.left_out += Counter()  # drops zeros
     return made

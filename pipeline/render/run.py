@@ -1,0 +1,164 @@
+"""Write the letters of planned waves: one per notice, exact bytes.
+
+Reads: notices without a letter in waves PLANNED, template revisions.  Writes: bodies and letters DRAFTED, the language of
+each contact; the wave becomes RENDERED, with the hash of its manifest, once every notice has its letter.  Safe to repeat: a
+notice has one letter.  The same notice and revisions give the same bytes in every process.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pipeline.domain import Clock, EvidenceLevel, Progress
+from pipeline.render import language, letter, mime
+from pipeline.render.face import face_of
+from pipeline.render.language import LanguageChoice
+from pipeline.render.values import Audience, CampaignFace, Finding, LetterValues
+from pipeline.store import render as store
+from pipeline.store import templates, waves
+from pipeline.store.db import Connection, Database
+from pipeline.store.keys import Keys
+from pipeline.store.render import Notice, Written
+
+BY = "tocsin"
+UNIT = 50  # notices
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What all letters of one wave share."""
+
+    face: CampaignFace
+    audience: Audience
+    default_order: tuple[str, ...]
+    training: bool
+    kind: str
+    sources: Mapping[str, str]
+
+
+def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: Progress) -> int:
+    """Write every letter that is due; returns how many."""
+    count = 0
+    with db.read() as connection:
+        found = store.planned_waves(connection)
+    for wave_id in found:
+        with db.write() as connection:
+            sheet = _sheet(connection, wave_id)
+            total = store.left(connection, wave_id)
+        done = 0
+        while written := _unit(db, wave_id, sheet, keys, worker_id, clock):
+            done += written
+            progress("letters", done, total)
+        count += done
+        with db.write() as connection:
+            if store.left(connection, wave_id) == 0 and wave_id in store.planned_waves(connection):
+                waves.seal_manifest(connection, wave_id, clock(), BY)
+    return count
+
+
+def rewrite(connection: Connection, notice_id: int) -> bytes:
+    """Return a notice's letter again, from the same revisions and with the date it bears, with the cases still in it."""
+    before = store.letter_of(connection, notice_id)
+    sheet = _sheet(connection, before["wave_id"])
+    [notice] = store.notices_by_id(connection, [notice_id])
+    choice = LanguageChoice(tuple(before["locales"].split(",")), before["language_rule"])
+    rows = store.findings(connection, [notice_id])[notice_id]
+    values = _values(sheet, notice, rows, _seen(connection, rows), before["created_at"].date())
+    return _bytes(sheet, values, choice, before["message_id"])
+
+
+def _sheet(connection: Connection, wave_id: int) -> Sheet:
+    campaign = store.campaign_of(connection, wave_id)
+    settings = json.loads(campaign["settings"])
+    return Sheet(
+        face_of(settings),
+        Audience(settings["audience"]),
+        tuple(settings["default_order"]),
+        campaign["mode"] == "training",
+        campaign["kind"],
+        templates.of_wave(connection, wave_id, campaign["kind"]),
+    )
+
+
+def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, clock: Clock) -> int:
+    with db.write() as connection:
+        lease, notices = store.claim(connection, wave_id, worker_id, clock(), UNIT)
+    if not notices:
+        return 0
+    written = []
+    now = clock()
+    with db.read() as connection:
+        found = store.findings(connection, [notice.id for notice in notices])
+        seen = _seen(connection, [row for rows in found.values() for row in rows])
+        for notice in notices:
+            rows = found[notice.id]
+            values = _values(sheet, notice, rows, seen, now.date())
+            choice = language.choose(notice.preference, values.country, rows[0]["region"], sheet.default_order)
+            natural = (notice.campaign_id, notice.contact_id, notice.number)
+            message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
+            body = _bytes(sheet, values, choice, message_id)
+            written.append(Written(notice, body, message_id, ",".join(choice.locales), choice.rule))
+    with db.write() as connection:
+        store.add_letters(connection, written, lease, now, BY)
+    return len(written)
+
+
+def _bytes(sheet: Sheet, values: LetterValues, choice: LanguageChoice, message_id: str) -> bytes:
+    text = letter.render(values, sheet.sources, choice)
+    return mime.build(letter.headers(values, text, choice, message_id), text.body)
+
+
+Seen = Mapping[tuple[int, int], Mapping[str, Any]]
+
+
+def _seen(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Seen:
+    """Return the observations that the rows quote."""
+    return store.quoted(connection, sorted({key for row in rows for key in store.quoted_keys(row["quoted"])}))
+
+
+def _values(
+    sheet: Sheet, notice: Notice, rows: Sequence[Mapping[str, Any]], seen: Seen, written_on: date
+) -> LetterValues:
+    holders = {row["holder"] for row in rows}
+    countries = [row["country"] for row in rows if row["country"]]
+    return LetterValues(
+        reference=notice.reference,
+        face=sheet.face,
+        contact=notice.spelling,
+        audience=sheet.audience,
+        findings=tuple(_finding(row, seen) for row in rows),
+        written_on=written_on,
+        holder=holders.pop() if len(holders) == 1 else "",
+        country=max(sorted(set(countries)), key=countries.count, default=""),
+        kind=sheet.kind,
+        training=sheet.training,
+    )
+
+
+def _finding(row: Mapping[str, Any], seen: Seen) -> Finding:
+    """Return one line of a letter: what its check counted, and the sources that may be named."""
+    observed = [seen[key] for key in store.quoted_keys(row["quoted"])]
+    newest = max(observed, key=lambda one: one["observed_at"])
+    sources, first_hand = set(), 0
+    for one in observed:
+        declaration = json.loads(one["declaration"])
+        first_hand += bool(declaration.get("first_hand"))
+        if json.loads(one["rights"])["name_in_letter"]:
+            sources.add(declaration.get("title") or one["name"])
+    groups = json.loads(row["transcript"])["groups"]
+    count = max(len(groups) - first_hand, 0)
+    return Finding(
+        address=row["address"],
+        port=row["port"],
+        service=row["service"],
+        claim=newest["claim"],
+        topic=row["topic"],
+        level=EvidenceLevel(row["level"]),
+        first_seen=min(one["observed_at"] for one in observed),
+        last_seen=newest["observed_at"],
+        sources=tuple(sorted(sources))[:count],
+        source_count=count,
+        network=row["network"],
+    )

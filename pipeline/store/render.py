@@ -1,0 +1,239 @@
+"""Statements of the render stage: notices without a letter, what is known of them, and their letters.
+
+Reads: waves PLANNED, notices, their cases, checks, observations, networks.  Writes: bodies, letters (unique by notice:
+twice is once), the language of a contact in its campaign.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipeline.domain import Event, LetterState, WaveState
+from pipeline.store import events, workers
+from pipeline.store.db import chunks, rows
+from pipeline.store.lives import Lease
+from pipeline.store.send import keep_body
+from pipeline.store.tables import (
+    campaign_contacts,
+    campaigns,
+    cases,
+    checks,
+    contact_preferences,
+    contacts,
+    feeds,
+    letters,
+    netblock_contacts,
+    netblocks,
+    notice_cases,
+    notices,
+    observations,
+    snapshots,
+    targets,
+    waves,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice that is to be written, and to whom."""
+
+    id: int
+    wave_id: int
+    campaign_id: int
+    contact_id: int
+    number: int
+    reference: str
+    mailbox: str
+    spelling: str
+    preference: str
+    send_order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A notice's letter."""
+
+    notice: Notice
+    body: bytes
+    message_id: str
+    locales: str
+    language_rule: str
+
+
+def planned_waves(connection: Connection) -> list[int]:
+    """Return the ids of waves that are to be rendered, oldest first."""
+    query = select(waves.c.id).where(waves.c.state == WaveState.PLANNED).order_by(waves.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def claim(
+    connection: Connection, wave_id: int, worker_id: int, now: datetime, limit: int
+) -> tuple[Lease, list[Notice]]:
+    """Take a lease on up to `limit` notices of a wave that have no letter, and return them."""
+    written = select(letters.c.id).where(letters.c.notice_id == notices.c.id).exists()
+    due = (notices.c.wave_id == wave_id) & ~written
+    lease = workers.claim(connection, notices, due, worker_id, now, limit, notices.c.id)
+    return lease, notices_by_id(connection, list(lease.claims))
+
+
+def notices_by_id(connection: Connection, ids: Sequence[int]) -> list[Notice]:
+    """Return notices with their contacts, in the order of their ids."""
+    query = (
+        select(
+            notices.c.id,
+            notices.c.wave_id,
+            notices.c.campaign_id,
+            notices.c.contact_id,
+            notices.c.number,
+            notices.c.reference,
+            contacts.c.mailbox,
+            contacts.c.spelling,
+            func.coalesce(contact_preferences.c.language, "").label("preference"),
+            campaign_contacts.c.send_order,
+        )
+        .join(contacts, contacts.c.id == notices.c.contact_id)
+        .join(
+            campaign_contacts,
+            (campaign_contacts.c.contact_id == notices.c.contact_id)
+            & (campaign_contacts.c.campaign_id == notices.c.campaign_id),
+        )
+        .outerjoin(contact_preferences, contact_preferences.c.contact_id == notices.c.contact_id)
+        .where(notices.c.id.in_(ids))
+        .order_by(notices.c.id)
+    )
+    return [Notice(**row) for row in rows(connection, query)]
+
+
+def left(connection: Connection, wave_id: int) -> int:
+    """Return how many notices of a wave have no letter yet."""
+    written = select(letters.c.id).where(letters.c.notice_id == notices.c.id).exists()
+    query = select(func.count()).where(notices.c.wave_id == wave_id, ~written)
+    return int(connection.execute(query).scalar_one())
+
+
+def findings(connection: Connection, notice_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return what each notice tells: its cases with target, level, check, network, in address order."""
+    query = (
+        select(
+            notice_cases.c.notice_id,
+            notice_cases.c.level,
+            notice_cases.c.quoted,
+            checks.c.transcript,
+            targets.c.address,
+            targets.c.port,
+            targets.c.service,
+            targets.c.topic,
+            netblocks.c.name.label("network"),
+            netblocks.c.holder,
+            netblocks.c.country,
+            netblocks.c.region,
+        )
+        .join(cases, cases.c.id == notice_cases.c.case_id)
+        .join(targets, targets.c.id == cases.c.target_id)
+        .join(checks, checks.c.id == notice_cases.c.check_id)
+        .join(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
+        .join(netblocks, netblocks.c.id == netblock_contacts.c.netblock_id)
+        .where(notice_cases.c.notice_id.in_(notice_ids), notice_cases.c.dropped_at.is_(None))
+        .order_by(notice_cases.c.notice_id, targets.c.address, targets.c.port, targets.c.service)
+    )
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(connection, query):
+        found[row["notice_id"]].append(row)
+    return found
+
+
+def quoted(connection: Connection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return the observations (snapshot, line) that letters speak of, with their feed's rights and title."""
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for chunk in chunks(keys, 400):
+        query = (
+            select(
+                observations.c.snapshot_id,
+                observations.c.line,
+                observations.c.claim,
+                observations.c.observed_at,
+                feeds.c.name,
+                feeds.c.rights,
+                feeds.c.declaration,
+            )
+            .join(snapshots, snapshots.c.id == observations.c.snapshot_id)
+            .join(feeds, feeds.c.id == snapshots.c.feed_id)
+            .where(tuple_(observations.c.snapshot_id, observations.c.line).in_(chunk))
+        )
+        for row in rows(connection, query):
+            found[row["snapshot_id"], row["line"]] = row
+    return found
+
+
+def add_letters(connection: Connection, written: Sequence[Written], lease: Lease, now: datetime, by: str) -> None:
+    """Store letters as DRAFTED and give their notices back; notices that another worker took since are left alone."""
+    held = select(notices.c.id, notices.c.claim).where(
+        notices.c.worker_id == lease.worker_id, notices.c.id.in_([item.notice.id for item in written])
+    )
+    mine = {row.id for row in connection.execute(held.with_for_update()) if lease.claims[row.id] == row.claim}
+    written = [item for item in written if item.notice.id in mine]
+    if not written:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = [_letter(connection, item, now) for item in written]
+    row = (
+        dialect.insert(letters)
+        .on_conflict_do_nothing()
+        .returning(letters.c.id, letters.c.campaign_id, letters.c.sha256)
+    )
+    made = connection.execute(row, values).all()
+    data = [{"sha256": bytes(letter.sha256).hex()} for letter in made]
+    entries = [
+        events.Entry(Event.LETTER_DRAFTED.value, "letter", letter.id, letter.campaign_id, "", datum)
+        for letter, datum in zip(made, data, strict=True)
+    ]
+    events.write(connection, entries, now, by)
+    for item in written:
+        mine_too = (campaign_contacts.c.campaign_id == item.notice.campaign_id) & (
+            campaign_contacts.c.contact_id == item.notice.contact_id
+        )
+        language = {"locales": item.locales, "language_rule": item.language_rule}
+        connection.execute(update(campaign_contacts).where(mine_too).values(**language))
+    workers.release(connection, notices, Lease(lease.worker_id, {i: lease.claims[i] for i in mine}))
+
+
+def _letter(connection: Connection, item: Written, now: datetime) -> dict[str, Any]:
+    digest = keep_body(connection, item.body, now)
+    return {
+        "notice_id": item.notice.id,
+        "wave_id": item.notice.wave_id,
+        "campaign_id": item.notice.campaign_id,
+        "contact_id": item.notice.contact_id,
+        "state": LetterState.DRAFTED.value,
+        "sha256": digest,
+        "approved_sha256": digest,
+        "bytes": len(item.body),
+        "recipient": item.notice.spelling,
+        "message_id": item.message_id,
+        "locales": item.locales,
+        "language_rule": item.language_rule,
+        "send_order": item.notice.send_order,
+        "created_at": now,
+    }
+
+
+def letter_of(connection: Connection, notice_id: int) -> dict[str, Any]:
+    """Return the letter of a notice: id, wave, created_at, locales, message_id."""
+    return rows(connection, select(letters).where(letters.c.notice_id == notice_id))[0]
+
+
+def quoted_keys(text: str) -> list[tuple[int, int]]:
+    """Return the (snapshot, line) pairs of a notice case's `quoted`."""
+    return [(snapshot, line) for snapshot, line in json.loads(text)]
+
+
+def campaign_of(connection: Connection, wave_id: int) -> Mapping[str, Any]:
+    """Return the wave's campaign: name, mode, settings, kind."""
+    query = select(campaigns.c.name, campaigns.c.mode, campaigns.c.settings, waves.c.kind).join(waves)
+    return rows(connection, query.where(waves.c.id == wave_id))[0]
