@@ -1,0 +1,188 @@
+"""A notice's values as the names that the prose and the subject may use (docs/reference/letters.md lists them).
+
+Pure; made once for each language of a letter.  Templates get text, flags and lists of these; they compute nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import chain
+
+from pipeline.domain import Address
+from pipeline.render import formats
+from pipeline.render.catalogue import Catalogue, Say
+from pipeline.render.evidence import Group, Wording, statements
+from pipeline.render.front import FrontMatter
+from pipeline.render.values import Agency, Audience, Finding, LetterValues, said, said_lines
+
+AGENCIES_NAMED = 6
+NETWORKS_NAMED = 5
+SOURCES_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is said of the addresses that share a wording.  Just one of the first three flags is set."""
+
+    confirmed: bool
+    observed: bool
+    reported: bool
+    one: bool  # one address
+    address: str  # that address, or empty
+    count: str
+    a: str  # "an open mail relay or an open proxy"
+    sources: str  # "two public databases (A and B)", or empty if not every address has one
+    label: str  # its words in the table
+    first: str  # first and last day of the tests; empty unless confirmed
+    last: str
+
+
+def prose_names(values: LetterValues, front: FrontMatter, catalogue: Catalogue) -> dict[str, object]:
+    """Return the names for the prose and the subject in the catalogue's language."""
+    face, locale = values.face, catalogue.locale
+    told = tuple(_statement(group, front, catalogue) for group in statements(values.findings, tuple(front.topics)))
+    addresses = sorted({str(finding.address) for finding in values.findings})
+    return {
+        "reference": values.reference,
+        "date": formats.long_date(values.written_on, locale),
+        "one": len(addresses) == 1,
+        "address": addresses[0] if len(addresses) == 1 else "",
+        "count": formats.number(len(addresses), locale),
+        "statements": told,
+        "mixed": len(told) > 1,
+        "reported": any(statement.reported for statement in told),
+        **_topics(values, front, locale),
+        **_recipient(values, locale),
+        **_agencies(values, locale),
+        "operation": said("operation", face.operation, locale),
+        "guidance": said("guidance", face.guidance, locale),
+        "participants": said("participants", face.participants, locale),
+        "instructions": said("instructions", face.instructions, locale),
+        "verification": said("verification", face.verification, locale),
+        "privacy": said("privacy", face.privacy, locale) if face.privacy else "",
+        "mailbox": face.contact_mailbox,
+        "signature": said_lines("signature", face.signature, locale),
+        "postal": said_lines("postal", face.postal, locale),
+    }
+
+
+def qualifier(group: Group, catalogue: Catalogue) -> str:
+    """Return how certain a group of findings is, as it stands in brackets after its topic."""
+    if group.wording is Wording.REPORTED:
+        return catalogue.say(Say.REPORTED)
+    if group.wording is Wording.OBSERVED:
+        return catalogue.say(Say.OBSERVED)
+    first, last = _test_days(group, catalogue.locale)
+    if first == last:
+        return catalogue.say(Say.CONFIRMED, date=last)
+    return catalogue.say(Say.CONFIRMED_BETWEEN, first=first, last=last)
+
+
+def _statement(group: Group, front: FrontMatter, catalogue: Catalogue) -> Statement:
+    addresses, locale = group.addresses, catalogue.locale
+    first, last = _test_days(group, locale)
+    return Statement(
+        confirmed=group.wording is Wording.CONFIRMED,
+        observed=group.wording is Wording.OBSERVED,
+        reported=group.wording is Wording.REPORTED,
+        one=len(addresses) == 1,
+        address=str(addresses[0]) if len(addresses) == 1 else "",
+        count=formats.number(len(addresses), locale),
+        a=_joined(group, front, locale, "a"),
+        sources=_sources(group.findings, catalogue),
+        label=qualifier(group, catalogue),
+        first=first,
+        last=last,
+    )
+
+
+def _topics(values: LetterValues, front: FrontMatter, locale: str) -> dict[str, object]:
+    here = {finding.topic for finding in values.findings}
+    everything = Group(Wording.REPORTED, tuple(topic for topic in front.topics if topic in here), values.findings)
+    words = [front.topics[topic][locale] for topic in everything.topics]
+    return {
+        "topic": {topic: topic in here for topic in front.topics},
+        "name": formats.listing([word.name for word in words], locale, joined_by_or=True),
+        "a": formats.listing([word.a for word in words], locale, joined_by_or=True),
+        "the": _joined(everything, front, locale, "the"),
+        "short": _joined(everything, front, locale, "short"),
+    }
+
+
+def _recipient(values: LetterValues, locale: str) -> dict[str, object]:
+    networks = sorted({finding.network for finding in values.findings} - {""})
+    country = formats.country(values.country, locale) if values.country else ""
+    return {
+        "provider": values.audience is Audience.PROVIDER,
+        "networks": formats.listing(networks, locale) if 0 < len(networks) <= NETWORKS_NAMED else "",
+        "several_networks": len(networks) > 1,
+        "holder": ", ".join(part for part in (values.holder, country) if part) if values.holder else "",
+    }
+
+
+def _agencies(values: LetterValues, locale: str) -> dict[str, object]:
+    every = (*values.face.agencies, *values.face.cosigners)
+    named = every if len(every) <= AGENCIES_NAMED + 1 else every[:AGENCIES_NAMED]
+    return {
+        "agency": said("agency name", every[0].name, locale),
+        "agencies": tuple(_agency(agency, locale) for agency in named),
+        "joint": len(every) > 1,
+        "other_agencies": formats.number(len(every) - len(named), locale) if len(every) > len(named) else "",
+    }
+
+
+def _agency(agency: Agency, locale: str) -> str:
+    name = said("agency name", agency.name, locale)
+    return f"{name} ({formats.country(agency.country, locale)})" if agency.country else name
+
+
+def _sources(findings: Sequence[Finding], catalogue: Catalogue) -> str:
+    """Return how many public databases report each of the addresses, and those that may be named.
+
+    Empty if there is an address that none reports.
+    """
+    by_address: dict[Address, list[Finding]] = {}
+    for finding in findings:
+        by_address.setdefault(finding.address, []).append(finding)
+    counts = [_source_count(told) for told in by_address.values()]
+    if min(counts) == 0:
+        return ""
+    text = _databases(min(counts), max(counts), catalogue)
+    named = {frozenset(chain.from_iterable(finding.sources for finding in told)) for told in by_address.values()}
+    names = sorted(frozenset().union(*named))
+    if not 0 < len(names) <= SOURCES_NAMED:
+        return text
+    if not all(map(_all_named, findings)):
+        return f"{text} ({catalogue.say(Say.SOME_NAMED, names=formats.listing(names, catalogue.locale))})"
+    return f"{text} ({formats.listing(names, catalogue.locale, joined_by_or=len(named) > 1)})"
+
+
+def _source_count(told: Sequence[Finding]) -> int:
+    """Return how many sources are known to report one address: those without a name may be the same ones again."""
+    if all(map(_all_named, told)):
+        return len({name for finding in told for name in finding.sources})
+    return max(finding.source_count for finding in told)
+
+
+def _all_named(finding: Finding) -> bool:
+    return len(finding.sources) == finding.source_count
+
+
+def _databases(least: int, most: int, catalogue: Catalogue) -> str:
+    if most == 1:
+        return catalogue.say(Say.ONE_DATABASE)
+    high = formats.count_word(most, catalogue)
+    if least == most:
+        return catalogue.say(Say.DATABASES, number=high)
+    low = catalogue.say(Say.ONE) if least == 1 else formats.count_word(least, catalogue)
+    return catalogue.say(Say.DATABASES_OR if most == least + 1 else Say.DATABASES_RANGE, least=low, most=high)
+
+
+def _joined(group: Group, front: FrontMatter, locale: str, form: str) -> str:
+    words: list[str] = [getattr(front.topics[topic][locale], form) for topic in group.topics]
+    return formats.listing(words, locale, joined_by_or=not group.every_topic_everywhere)
+
+
+def _test_days(group: Group, locale: str) -> tuple[str, str]:
+    days = [finding.confirmed_at.astimezone(UTC).date() for finding in group.findings if finding.confirmed_at]
+    return (formats.long_date(min(days), locale), formats.long_date(max(days), locale)) if days else ("", "")

@@ -1,0 +1,159 @@
+"""A campaign, findings and notices written for the tests, and the shipped letter's sources.
+
+Addresses and names are those set apart for documentation (RFC 5737, 3849, 2606).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.domain import EvidenceLevel
+from pipeline.render import letter, mime
+from pipeline.render.language import LanguageChoice
+from pipeline.render.values import Agency, Audience, CampaignFace, Finding, LetterValues
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+GOLDEN = Path(__file__).parent / "golden"
+
+EN, FR_CA, FR = ("en",), ("fr_CA",), ("fr",)
+EN_FR, FR_EN = ("en", "fr_CA"), ("fr_CA", "en")
+
+SEEN = datetime(2026, 10, 28, 4, 5, 6, tzinfo=UTC)
+
+_COSIGNERS = (
+    ("Example Trade Commission", "Commission du commerce d'exemple", "US"),
+    ("Example Consumer Office", "Office de la consommation d'exemple", "FR"),
+)
+
+
+@cache
+def sources() -> Mapping[str, str]:
+    """The shipped first letter, named as a revision names its sources."""
+    found = {path.name: path.read_text("utf-8") for path in (TEMPLATES / "letters" / "first").iterdir()}
+    for locale in ("en", "fr_CA", "fr"):
+        found[f"{locale}.po"] = (TEMPLATES / "locale" / locale / "LC_MESSAGES" / "letters.po").read_text("utf-8")
+    return MappingProxyType(found)
+
+
+def face(**changes: Any) -> CampaignFace:
+    """A campaign of three agencies."""
+    settings: dict[str, Any] = {
+        "operation": {"en": "Secure Your Server", "fr": "Sécurisez votre serveur"},
+        "agencies": (Agency({"en": "Example Network Agency", "fr": "Agence des réseaux d'exemple"}, "CA"),),
+        "cosigners": tuple(Agency({"en": english, "fr": french}, country) for english, french, country in _COSIGNERS),
+        "from_name": {"en": "Example Network Agency", "fr": "Agence des réseaux d'exemple"},
+        "from_mailbox": "letters@agency.example",
+        "reply_to": "replies@agency.example",
+        "contact_mailbox": "questions@agency.example",
+        "guidance": {"en": "https://agency.example/en/secure", "fr": "https://agency.example/fr/securiser"},
+        "participants": {"en": "https://agency.example/en/agencies", "fr": "https://agency.example/fr/organismes"},
+        "instructions": {"en": "https://agency.example/en/close", "fr": "https://agency.example/fr/fermer"},
+        "verification": {"en": "https://agency.example/en/genuine", "fr": "https://agency.example/fr/authentique"},
+        "privacy": {"en": "https://agency.example/en/privacy", "fr": "https://agency.example/fr/vie-privee"},
+        "signature": {
+            "en": ("Alex Example", "Director, Network Security"),
+            "fr": ("Alex Exemple", "Direction de la sécurité des réseaux"),
+        },
+        "postal": {
+            "en": ("Example Network Agency", "100 Example Street", "Ottawa, Ontario  K1A 0A1", "Canada"),
+            "fr": ("Agence des réseaux d'exemple", "100, rue de l'Exemple", "Ottawa (Ontario)  K1A 0A1", "Canada"),
+        },
+    }
+    return CampaignFace(**{**settings, **changes})
+
+
+def finding(address: str = "192.0.2.10", topic: str = "open_relay", level: int = 0, **changes: Any) -> Finding:
+    """One finding: a relay on port 25 or a proxy on port 8080, as one named source has it."""
+    relay = topic == "open_relay"
+    values: dict[str, Any] = {
+        "port": 25 if relay else 8080,
+        "service": "smtp" if relay else "http",
+        "claim": topic if relay else "http_connect",
+        "first_seen": SEEN - timedelta(days=40),
+        "last_seen": SEEN + timedelta(minutes=int(ip_address(address)) % 1440),
+        "sources": ("Relay List Example",) if relay else ("Proxy List Example",),
+        "source_count": 1,
+        "network": "EXAMPLE-NET",
+        "confirmed_at": datetime(2026, 11, 1, 2, 0, tzinfo=UTC) if level == 4 else None,
+    }
+    return Finding(
+        address=ip_address(address),
+        topic=topic,
+        level=EvidenceLevel(level),
+        **{**values, **changes},
+    )
+
+
+def values(*findings: Finding, **changes: Any) -> LetterValues:
+    """A notice to the owner of these findings, in earnest."""
+    settings: dict[str, Any] = {
+        "reference": "TOC-7K3M-Q2XA",
+        "face": face(),
+        "contact": "abuse@net.example",
+        "audience": Audience.OWNER,
+        "written_on": date(2026, 11, 3),
+        "holder": "Hébergement Exemple inc.",
+        "country": "CA",
+        "training": False,
+    }
+    return LetterValues(findings=findings or (finding(),), **{**settings, **changes})
+
+
+def choice(*locales: str) -> LanguageChoice:
+    """These locales, chosen by no rule."""
+    return LanguageChoice(locales, "default")
+
+
+def message(notice: LetterValues, *locales: str) -> bytes:
+    """The notice's letter as bytes."""
+    text = letter.render(notice, sources(), choice(*locales))
+    return mime.build(letter.headers(notice, text, choice(*locales), "<n1.7k3m@agency.example>"), text.body)
+
+
+def _many() -> tuple[Finding, ...]:
+    """Three hundred addresses of three networks, IPv4 and IPv6, relays and proxies, of one source or two."""
+    two: dict[str, Any] = {"sources": ("Proxy List Example", "Relay List Example"), "source_count": 2}
+    relays = [finding(f"198.51.100.{n}", level=1, **two) for n in range(200) if n % 3]
+    relays += [finding(f"198.51.100.{n}") for n in range(0, 200, 3)]
+    proxies = [finding(f"203.0.113.{n}", "open_proxy", port=1080, service="socks5") for n in range(60)]
+    unsaid = [finding(f"2001:db8::{n:x}", "open_proxy", port=0, service="any", network="EXAMPLE-V6") for n in range(40)]
+    return (*proxies, *relays, *unsaid)
+
+
+def _mixed() -> tuple[Finding, ...]:
+    return (
+        finding("198.51.100.7", "open_proxy", 4),
+        finding("198.51.100.8", "open_relay", 2, sources=(), source_count=0),
+        finding("198.51.100.7", "open_relay", 0),
+        *(finding(f"198.51.100.{n}", "open_proxy", 1, source_count=2) for n in (9, 11, 13)),
+        finding("2001:db8::25", "open_relay", 3),
+    )
+
+
+def cases() -> dict[str, tuple[LetterValues, tuple[tuple[str, ...], ...]]]:
+    """The notices of the golden letters, and the languages each is written in."""
+    alone = (EN, FR_CA, FR)
+    every = (*alone, EN_FR, FR_EN)
+    provider = {"audience": Audience.PROVIDER}
+    return {
+        "relay-e0-owner": (values(), every),
+        "proxy-e1-owner-unnamed": (
+            values(
+                *(finding(f"192.0.2.{n}", "open_proxy", 1, sources=(), source_count=2) for n in (20, 21, 22)),
+                face=face(cosigners=(), privacy={}),
+            ),
+            alone,
+        ),
+        "relay-e2-provider": (values(finding(level=2, sources=(), source_count=0), **provider), alone),
+        "proxy-e4-provider": (values(finding(topic="open_proxy", level=4, port=3128), **provider), alone),
+        "both-one-address-owner": (values(finding(), finding(topic="open_proxy")), alone),
+        "both-300-provider": (values(*_many(), **provider, seal_head="5ea1" * 16), (EN, FR_CA, EN_FR)),
+        "mixed-training-provider": (
+            values(*_mixed(), **provider, training=True, watermark="Alpha", seal_head="5ea1" * 16),
+            every,
+        ),
+    }
