@@ -63,6 +63,18 @@ def test_a_report_without_the_address_column_is_rejected_whole() -> None:
     assert [r.reason for r in found if isinstance(r, Reject)] == [Reason.HEADER_MISSING] * 2
 
 
+def test_a_column_that_is_there_twice_is_not_guessed() -> None:
+    text = '"timestamp","ip","port","port","tag"\n"2026-02-28",192.0.2.1,80,81,socks5'
+    assert [r.reason for r in read("shadowserver", text) if isinstance(r, Reject)] == [Reason.HEADER_MISSING] * 2
+
+
+def test_a_scan_with_a_source_and_a_reason_is_still_read_by_its_tag() -> None:
+    text = '"timestamp","ip","port","source","reason","tag"\n"2026-02-28",192.0.2.1,1080,x,y,socks5'
+    [found] = read("shadowserver", text)
+    assert isinstance(found, Observation)
+    assert found.claim == "socks5"
+
+
 def test_a_feed_may_declare_further_tags_and_columns() -> None:
     text = '"timestamp","src_ip","tag"\n"2026-02-28",192.0.2.1,open-proxy'
     [found] = read("shadowserver", text, columns={"address": "src_ip"}, claims={"open-proxy": "proxy"})

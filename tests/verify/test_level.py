@@ -53,7 +53,7 @@ def test_evidence_of_an_address_with_changing_users_ages_in_a_day() -> None:
 
 def test_quoted_is_the_newest_claim_of_each_feed_port_and_kind() -> None:
     old, new = claim("a", hours_ago=30), claim("a", hours_ago=2, line=9)
-    other_port, other_feed = claim("a", hours_ago=3, port=0), claim("b", hours_ago=1)
+    other_port, other_feed = claim("a", hours_ago=3, line=5, port=0), claim("b", hours_ago=1)
     found = evidence_level([old, other_port, new, other_feed], NOW, PROXY)
     assert found.quoted == (other_feed, new, other_port)
     assert found.groups == ("a", "b")
