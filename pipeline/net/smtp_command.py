@@ -1,0 +1,75 @@
+"""MAIL and RCPT for one letter, and what keeps a letter from being said at all.  Pure: values in, a value out.
+
+Standards: RFC 5321 4.1.2 (paths), 1870 (SIZE), 3461 (DSN, xtext), 6152 (8BITMIME), 6531 (SMTPUTF8).
+"""
+
+import re
+from collections.abc import Set
+
+from pipeline.net.smtp_wire import Reply
+
+OURS = "made by us: "  # begins the text of every reply that no server gave
+
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]+"
+_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*|\"(?:[^\"\\\x00-\x1f\x7f]|\\[ -~])*\"")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
+
+
+def problem(sender: str, recipient: str, data: bytes, extensions: Set[str]) -> tuple[str, Reply] | None:
+    """Return the stage and the refusal that we give ourselves, or None if the letter may be offered to the relay.
+
+    About the recipient: stage rcpt.  About the sender or the message, which are our own work: stage mail.  `extensions`
+    are those the relay offered, in lower case.
+    """
+    if not data.endswith(b"\r\n") or not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+        return "mail", Reply(554, "5.6.0", f"{OURS}the message has a line end that is not CRLF")
+    if not data.isascii() and "8bitmime" not in extensions:
+        return "mail", Reply(554, "5.6.3", f"{OURS}the relay does not offer 8BITMIME")
+    if not (sender.isascii() and _is_mailbox(sender)):
+        return "mail", Reply(553, "5.1.7", f"{OURS}the sender is not a mailbox that can be written in ASCII")
+    if not _is_mailbox(recipient):
+        return "rcpt", Reply(553, "5.1.3", f"{OURS}the recipient is not a mailbox with an A-label domain")
+    if not recipient.isascii() and "smtputf8" not in extensions:
+        return "rcpt", Reply(553, "5.6.7", f"{OURS}the relay does not offer SMTPUTF8")
+    return None
+
+
+def _is_mailbox(address: str) -> bool:
+    local, at, domain = address.rpartition("@")
+    if not at or len(local.encode("utf-8", "replace")) > 64 or len(address.encode("utf-8", "replace")) > 254:
+        return False
+    printable = all(c.isprintable() for c in local)
+    return printable and bool(_LOCAL.fullmatch(local)) and bool(_DOMAIN.fullmatch(domain))
+
+
+def mail_from(sender: str, recipient: str, data: bytes, envid: str, extensions: Set[str]) -> bytes:
+    """Return the MAIL command with what the letter needs and the relay offers."""
+    words = [f"MAIL FROM:<{sender}>"]
+    if "size" in extensions:
+        words.append(f"SIZE={len(data)}")
+    if not data.isascii():
+        words.append("BODY=8BITMIME")
+    if not recipient.isascii():
+        words.append("SMTPUTF8")
+    if "dsn" in extensions:
+        words.append("RET=HDRS")
+        if envid:
+            words.append(f"ENVID={xtext(envid)}")
+    return (" ".join(words) + "\r\n").encode("ascii")
+
+
+def rcpt_to(recipient: str, extensions: Set[str]) -> bytes:
+    """Return the RCPT command; where DSN is offered it asks for news of failure and delay (RFC 3461 4.1, 4.2)."""
+    words = [f"RCPT TO:<{recipient}>"]
+    if "dsn" in extensions:
+        words.append("NOTIFY=FAILURE,DELAY")
+        if recipient.isascii():  # else it would have to be utf-8-addr-xtext (RFC 6533 section 3)
+            words.append(f"ORCPT=rfc822;{xtext(recipient)}")
+    return (" ".join(words) + "\r\n").encode("utf-8")
+
+
+def xtext(text: str) -> str:
+    """Return ASCII text with everything but printing characters, and "+" and "=", as +XX (RFC 3461 section 4)."""
+    return _NOT_XTEXT.sub(lambda match: f"+{ord(match[0]):02X}", text)
