@@ -88,7 +88,7 @@ def _count_note(flat: Sequence[Row], catalogues: Sequence[Catalogue]) -> str:
         notes.append(both(catalogues, Say.SERVICES, number=str(services)))
     if len(flat) > FACT_LINES:
         notes.append(both(catalogues, Say.SHORTENED, number=str(FACT_LINES)))
-    return f" ({'; '.join(notes)})" if notes else ""
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def _fact_line(row: Row, catalogues: Sequence[Catalogue]) -> str:

@@ -23,8 +23,8 @@ POINTS: dict[str, tuple[str | tuple[str, str], ...]] = {
         ("vous exploitez le serveur qui utilise cette adresse", "réseau pour lequel votre adresse"),
     ),
     "it may harm your presence on the Internet": (
-        "could harm your organization's presence on the Internet",
-        "pourrait nuire à la présence de votre orga",
+        "could harm your presence on the Internet",
+        "pourrait nuire à votre présence",
     ),
     "the operation has a name": ('a joint operation, "Secure Your Server"', "commune, « Sécurisez votre serveur »"),
     "several public agencies run it": (
