@@ -84,6 +84,11 @@ def by_name(connection: Connection, name: str) -> Person | None:
     return next((_person(row) for row in rows(connection, select(persons).where(persons.c.name == name))), None)
 
 
+def by_id(connection: Connection, person_id: int) -> Person | None:
+    """Return the person of that id, or None."""
+    return next((_person(row) for row in rows(connection, select(persons).where(persons.c.id == person_id))), None)
+
+
 def everyone(connection: Connection) -> list[Person]:
     """Return all persons, in the order in which they came."""
     return [_person(row) for row in rows(connection, select(persons).order_by(persons.c.id))]

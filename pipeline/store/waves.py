@@ -115,6 +115,11 @@ def approvals_of(connection: Connection, wave_id: int) -> list[Approval]:
     ]
 
 
+def words_given(connection: Connection, wave_id: int) -> int:
+    """Return how many words have been given on a wave."""
+    return int(connection.execute(select(func.count()).where(approvals.c.wave_id == wave_id)).scalar_one())
+
+
 def record(
     connection: Connection,
     wave: dict[str, Any],
@@ -185,6 +190,13 @@ def sending(connection: Connection) -> list[dict[str, Any]]:
     """Return the waves that are being sent, oldest first."""
     query = select(waves, campaigns.c.name.label("campaign"), campaigns.c.mode).join(campaigns)
     return rows(connection, query.where(waves.c.state == WaveState.SENDING).order_by(waves.c.id))
+
+
+def all_open(connection: Connection) -> list[dict[str, Any]]:
+    """Return the waves that are neither done nor cancelled, oldest first."""
+    query = select(waves, campaigns.c.name.label("campaign"), campaigns.c.mode).join(campaigns)
+    ended = (WaveState.DONE.value, WaveState.CANCELLED.value)
+    return rows(connection, query.where(waves.c.state.not_in(ended)).order_by(waves.c.id))
 
 
 def counts(connection: Connection, wave_id: int) -> dict[str, int]:

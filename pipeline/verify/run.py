@@ -172,7 +172,7 @@ def _judge(
     findings = []
     for case in cases:
         topic = run.topics[case.topic]
-        claims = [_claim(row, declarations) for row in seen.get(case.address, [])]
+        claims = [claim_of(row, declarations) for row in seen.get(case.address, [])]
         claims = [claim for claim in claims if speaks_of(claim, case.port, case.service, topic)]
         decided = evidence_level(standing(claims, said[case.address], topic, zones), now, topic)
         sources = _sources(claims, delivered, declarations, now)
@@ -191,7 +191,8 @@ def _judge(
     return findings
 
 
-def _claim(row: Mapping[str, Any], declarations: dict[str, Mapping[str, Any]]) -> Claim:
+def claim_of(row: Mapping[str, Any], declarations: dict[str, Mapping[str, Any]]) -> Claim:
+    """Return an observation as evidence; `declarations` keeps what each feed declared between calls."""
     if row["feed"] not in declarations:
         declarations[row["feed"]] = json.loads(row["declaration"])
     declaration = declarations[row["feed"]]

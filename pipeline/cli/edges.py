@@ -1,0 +1,218 @@
+"""Settings to edges and stage settings: the one place that picks the real resolver, HTTP client and mail server."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from pipeline.cli.context import clock
+from pipeline.config import Loaded
+from pipeline.data.topic import Topic, topics
+from pipeline.data.zone import Zone, live_zone, zones
+from pipeline.domain import (
+    ConfigurationError,
+    Go,
+    RdapQuestion,
+    RdapReply,
+    Ready,
+    Result,
+    Send,
+    Stop,
+    TryAgain,
+    WhoisQuestion,
+    WhoisReply,
+    ZoneAnswer,
+    ZoneQuestion,
+)
+from pipeline.follow.run import PlanSettings
+from pipeline.net import dnsbl, rdap, smtp, whois
+from pipeline.net.edge import Edge
+from pipeline.net.http import HttpSettings
+from pipeline.net.nameserver import DnsSettings, Nameserver
+from pipeline.net.smtp import RelaySettings
+from pipeline.net.whois import WhoisSettings
+from pipeline.resolve.run import ResolveSettings
+from pipeline.send.run import SendSettings
+from pipeline.store.keys import Keys, keys_of
+from pipeline.verify.run import ZoneUse
+
+
+def known_topics(loaded: Loaded) -> Mapping[str, Topic]:
+    """Return the shipped topics and those that the settings add."""
+    return topics(further=tuple(loaded.path(file) for file in loaded.settings.topics))
+
+
+def keys(loaded: Loaded) -> Keys:
+    """Return the keys of the credential file.  Raises ConfigurationError if it has none."""
+    return keys_of(loaded.secrets.master_key.get_secret_value())
+
+
+# --- resolve ---------------------------------------------------------------------------------------------------------
+
+
+def _http(loaded: Loaded) -> HttpSettings:
+    rdap_settings = loaded.settings.rdap
+    if not rdap_settings.user_agent:
+        raise ConfigurationError(
+            "No registry may be asked yet",
+            "rdap.user_agent is empty, and registries are to know who asks",
+            "Set it to the agency's page and mailbox, for example: Tocsin (https://agency.example; noc@agency.example)",
+        )
+    return HttpSettings(
+        user_agent=rdap_settings.user_agent,
+        timeout=rdap_settings.timeout.total_seconds(),
+        concurrency=rdap_settings.concurrency,
+        allow_plain_http_to_loopback=rdap_settings.allow_loopback,
+    )
+
+
+def registries(loaded: Loaded) -> dict[int, Mapping[str, Any]]:
+    """Fetch IANA's bootstrap files (RFC 9224).  Raises TryAgain if they cannot be had."""
+    http = _http(loaded)
+    found: dict[int, Mapping[str, Any]] = {}
+    for version, url in ((4, loaded.settings.rdap.bootstrap_v4), (6, loaded.settings.rdap.bootstrap_v6)):
+        document = rdap.fetch_json(url, http, clock)
+        if document.answer.failure is not None or not isinstance(document.value, dict):
+            why = document.answer.failure.text if document.answer.failure is not None else "it is not a JSON object"
+            raise TryAgain(
+                f"The registry of registries {url} cannot be read", why, "Check the network, then run it again."
+            )
+        found[version] = document.value
+    return found
+
+
+def rdap_edge(loaded: Loaded) -> Edge[RdapQuestion, RdapReply]:
+    return rdap.edge(_http(loaded), clock)
+
+
+def whois_edge(loaded: Loaded) -> Edge[WhoisQuestion, WhoisReply]:
+    settings = loaded.settings.whois
+    return whois.edge(
+        WhoisSettings(timeout=settings.timeout.total_seconds(), allow_loopback=loaded.settings.rdap.allow_loopback),
+        clock,
+    )
+
+
+def resolve_settings(loaded: Loaded) -> ResolveSettings:
+    settings = loaded.settings
+    hosts = {name: _host_port(text) for name, text in settings.whois.hosts.items()} if settings.whois.enabled else {}
+    return ResolveSettings(
+        rate=settings.rdap.rate,
+        rates=settings.rdap.rates,
+        per_day=settings.rdap.per_day,
+        keep=settings.rdap.keep,
+        keep_negative=settings.rdap.keep_negative,
+        whois_hosts=hosts,
+        whois_rate=settings.whois.rate,
+        allow_documentation=settings.sandbox,
+    )
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ConfigurationError(f"whois.hosts: {text} is not HOST:PORT", "", "Correct it in config.toml.")
+    return host, int(port)
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+
+
+def zone_uses(loaded: Loaded) -> dict[str, ZoneUse]:
+    """Return the zones that the settings switch on.  Raises RefusedBySafety for a retired one, NotFound for an unknown."""
+    known: dict[str, Zone] = dict(zones())
+    for file in loaded.settings.zone_files:
+        known |= zones(loaded.path(file))
+    uses = {}
+    for name, section in loaded.settings.zones.items():
+        if section.enabled:
+            zone = live_zone(name, known)
+            uses[zone.zone] = ZoneUse(zone, section.rate, section.per_day, section.name_in_letter)
+    return uses
+
+
+def dns_settings(loaded: Loaded) -> DnsSettings:
+    settings = loaded.settings.dns
+    servers = []
+    for text in settings.nameservers:
+        address, _, port = text.rpartition(":") if text.count(":") == 1 or "]" in text else (text, "", "53")
+        try:
+            servers.append(Nameserver(ip_address(address.strip("[]")), int(port or 53)))
+        except ValueError:
+            raise ConfigurationError(
+                f"dns.nameservers: {text} is not an address", "", "Write ADDRESS or ADDRESS:PORT."
+            ) from None
+    if not servers and loaded.settings.zones:
+        raise ConfigurationError(
+            "No DNSBL zone can be asked",
+            "dns.nameservers is empty; public resolvers break the zones' terms",
+            "Set it to your own recursive resolver.",
+        )
+    return DnsSettings(tuple(servers), settings.timeout.total_seconds(), concurrency=settings.concurrency)
+
+
+def zone_edge(loaded: Loaded) -> Edge[ZoneQuestion, ZoneAnswer]:
+    return dnsbl.edge(dns_settings(loaded), _sources(loaded))
+
+
+def _sources(loaded: Loaded) -> dict[str, dnsbl.ZoneSource]:
+    return {zone: dnsbl.ZoneSource(secret.get_secret_value()) for zone, secret in loaded.secrets.zones.items()}
+
+
+def unhealthy(loaded: Loaded, uses: Mapping[str, ZoneUse]) -> dict[str, str]:
+    """Ask every zone about its test points (RFC 5782 section 5); returns {zone: why it is not to be believed}."""
+    found = {}
+    for name, use in uses.items():
+        points = dnsbl.Points(use.zone.listed_points, use.zone.unlisted_points)
+        if not points.listed or not points.unlisted:
+            continue  # the zone documents no test points
+        health = dnsbl.check_zone(name, dns_settings(loaded), _sources(loaded), (points,))
+        if not health.healthy:
+            found[name] = "unhealthy: " + "; ".join(health.reasons)
+    return found
+
+
+# --- waves and mail --------------------------------------------------------------------------------------------------
+
+
+def plan_settings(loaded: Loaded, most_letters: int) -> PlanSettings:
+    mail = loaded.settings.mail
+    return PlanSettings(mail.fresh_for, mail.rate, mail.per_day, most_letters)
+
+
+def send_settings(loaded: Loaded) -> SendSettings:
+    mail = loaded.settings.mail
+    if mail.sender.count("@") != 1:
+        raise ConfigurationError(
+            "No letter can be sent yet",
+            "mail.sender is empty: the mailbox that bounces come back to",
+            "Set it, for example: bounces@agency.example",
+        )
+    return SendSettings(
+        sender=mail.sender,
+        relay=f"{mail.relay.host}:{mail.relay.port}",
+        connections=mail.relay.connections,
+        rate=mail.rate,
+        per_day=mail.per_day,
+        per_domain_rate=mail.per_domain_rate,
+        fresh_for=mail.fresh_for,
+        guests=tuple(loaded.settings.safety.guests),
+    )
+
+
+def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
+    relay = loaded.settings.mail.relay
+    settings = RelaySettings(
+        host=relay.host,
+        port=relay.port,
+        tls=relay.tls,
+        ca_file=str(loaded.path(relay.ca_file)) if relay.ca_file else "",
+        username=relay.username,
+        password=loaded.secrets.mail_password.get_secret_value(),
+        ehlo_name=relay.ehlo_name,
+        source_address=relay.source_address,
+        connections=relay.connections,
+        max_letters_per_connection=relay.letters_per_connection,
+        timeout=relay.timeout.total_seconds(),
+        dot_timeout=relay.dot_timeout.total_seconds(),
+    )
+    return Edge(smtp.relay(settings), relay.connections + 1)

@@ -1,0 +1,127 @@
+"""`tocsin wave`: plan who gets a first notice now; show a wave; cancel one."""
+
+from typing import Any
+
+import click
+
+from pipeline.cli import context, edges, show, words
+from pipeline.cli.command import Group, argument, option
+from pipeline.cli.states import said
+from pipeline.cli.work import at_work
+from pipeline.follow.run import Planned, plan_wave
+from pipeline.store import campaigns, waves
+
+campaign_argument = argument("name", metavar="NAME", help="As in [campaigns.NAME] of config.toml.")
+wave_option = option("--wave", "number", type=click.IntRange(min=1), metavar="NUMBER", help="Else the newest wave.")
+
+
+@click.group(cls=Group)
+def wave() -> None:
+    """Waves: plan one, show one, cancel one."""
+
+
+@wave.command(examples=("tocsin wave plan secure-your-server", "tocsin wave plan secure-your-server --most 500"))
+@campaign_argument
+@option("--most", default=0, type=click.IntRange(min=0), metavar="NUMBER", help="At most so many letters; 0: all.")
+def plan(name: str, most: int) -> None:
+    """Plan a wave of first notices: one for each contact, with all its cases that are ready."""
+    with at_work() as bench:
+        ground = bench.ground
+        with ground.db.read() as connection:
+            campaign = campaigns.by_name(connection, name)
+        planned = plan_wave(
+            ground.db,
+            campaign.id,
+            campaign.order_seed,
+            campaign.minimum_level,
+            edges.plan_settings(ground.loaded, most),
+            edges.keys(ground.loaded),
+            clock=context.clock,
+            by=ground.by(),
+        )
+    data = {
+        "wave": planned.number or None,
+        "letters": planned.letters,
+        "cases": planned.cases,
+        "left_out": dict(planned.left_out),
+        "takes_seconds": planned.takes.total_seconds(),
+    }
+    show.emit(data, lambda: _planned(name, planned))
+
+
+def _planned(name: str, planned: Planned) -> list[str]:
+    lines = []
+    if planned.wave_id:
+        letters = words.plural("{count} letter", "{count} letters", planned.letters)
+        cases = words.plural("{count} case", "{count} cases", planned.cases)
+        lines.append(
+            words.text(
+                "wave {number} of {name}: {letters}, {cases}",
+                number=planned.number,
+                name=name,
+                letters=letters,
+                cases=cases,
+            )
+        )
+    else:
+        lines.append(words.text("nothing is ready for a letter; no wave was made"))
+    for why, count in sorted(planned.left_out.items()):
+        lines.append(f"  {words.number(count)}  {said('left_out', why)}")
+    if planned.wave_id:
+        lines.append(words.text("next: {command}", command="tocsin render"))
+    return lines
+
+
+@wave.command("show")
+@campaign_argument
+@wave_option
+def show_(name: str, number: int | None) -> None:
+    """Show a wave: its state, its limits, its letters by state."""
+    with context.opened() as ground, ground.db.read() as connection:
+        found = waves.find(connection, name, number)
+        counts = waves.counts(connection, found["id"])
+        given = waves.approvals_of(connection, found["id"])
+    data: dict[str, Any] = {
+        "wave": found["number"],
+        "campaign": name,
+        "state": found["state"],
+        "kind": found["kind"],
+        "mode": found["mode"],
+        "limits": found["limits"],
+        "manifest": bytes(found["manifest_sha256"] or b"").hex(),
+        "made_by": found["made_by"],
+        "letters": counts,
+        "approvals": [{"by": one.by, "accepted": one.accepted, "method": one.method, "at": one.at} for one in given],
+    }
+    show.emit(
+        data,
+        lambda: [
+            *show.pairs(
+                [
+                    (words.text("wave"), f"{found['number']} ({name})"),
+                    (words.text("state"), said("wave", found["state"])),
+                    (words.text("mode"), said("mode", found["mode"])),
+                    (words.text("made by"), found["made_by"]),
+                    (words.text("manifest"), data["manifest"] or words.text("none")),
+                ]
+            ),
+            *(f"  {words.number(count)}  {said('letter', state)}" for state, count in sorted(counts.items())),
+        ],
+    )
+
+
+@wave.command()
+@campaign_argument
+@wave_option
+@option("--reason", required=True, metavar="TEXT", help="Why; kept in the event log.")
+def cancel(name: str, number: int | None, reason: str) -> None:
+    """Cancel a wave: what has not left is withdrawn, and its contacts may be in another wave."""
+    with context.opened() as ground:
+        by = ground.by()
+        with ground.db.write() as connection:
+            found = waves.find(connection, name, number)
+            count = waves.cancel(connection, found, context.clock(), by, reason)
+    show.emit(
+        {"wave": found["number"], "withdrawn": count},
+        lambda: [words.plural("{count} letter withdrawn", "{count} letters withdrawn", count)],
+    )

@@ -1,0 +1,157 @@
+"""How a command works stages: as a worker, with progress, and an ending that says what was done.
+
+`Bench` holds what every stage needs; each function works one stage until nothing is due, and returns what it did.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pipeline.cli import approvals, edges, words
+from pipeline.cli.context import Ground, clock, opened
+from pipeline.cli.progress import progress
+from pipeline.domain import EvidenceLevel, Progress
+from pipeline.engine import stoppable, working
+from pipeline.render import run as render_stage
+from pipeline.resolve.run import Resolving
+from pipeline.resolve.run import Result as Resolved
+from pipeline.resolve.run import resolve as resolve_stage
+from pipeline.send.run import Outcome, Sending
+from pipeline.send.run import send as send_stage
+from pipeline.store import verify as verify_store
+from pipeline.store import waves
+from pipeline.store.resolve import DueCase
+from pipeline.store.resolve import due_count as contacts_due
+from pipeline.store.verify import due_count as checks_due
+from pipeline.verify.level import speaks_of
+from pipeline.verify.policy import best_level, reachable
+from pipeline.verify.run import Verifying, claim_of
+from pipeline.verify.run import verify as verify_stage
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """An opened installation, a worker of it, and where to tell progress."""
+
+    ground: Ground
+    worker_id: int
+    progress: Progress
+
+
+@contextmanager
+def at_work() -> Iterator[Bench]:
+    """Open the installation and be a worker for the block; Ctrl-C and SIGTERM end it as a stage ends, state saved."""
+    with opened() as ground, stoppable(), working(ground.db, clock) as worker_id, progress() as tell:
+        yield Bench(ground, worker_id, tell)
+
+
+def resolve(bench: Bench, patience: timedelta) -> Resolved:
+    """Find contacts for every case that is due."""
+    loaded = bench.ground.loaded
+    with bench.ground.db.read() as connection:
+        if not contacts_due(connection, clock()):
+            return Resolved(0, 0)
+    with ExitStack() as stack:
+        run = Resolving(
+            db=bench.ground.db,
+            rdap=stack.enter_context(edges.rdap_edge(loaded)),
+            whois=stack.enter_context(edges.whois_edge(loaded)),
+            registries=edges.registries(loaded),
+            settings=edges.resolve_settings(loaded),
+            worth=Worth(bench.ground),
+            worker_id=bench.worker_id,
+            clock=clock,
+            progress=bench.progress,
+            patience=patience,
+        )
+        return resolve_stage(run)
+
+
+class Worth:
+    """May a case still reach its campaign's minimum level?  Only then is a registry asked about its address."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.db = ground.db
+        self.topics = edges.known_topics(ground.loaded)
+        self.zones = [use.zone for use in edges.zone_uses(ground.loaded).values()]
+
+    def __call__(self, cases: Sequence[DueCase]) -> set[int]:
+        with self.db.read() as connection:
+            seen = verify_store.observed(connection, {case.address for case in cases})
+        now = clock()
+        declarations: dict[str, Any] = {}
+        worth = set()
+        for case in cases:
+            topic = self.topics[case.topic]
+            claims = [claim_of(row, declarations) for row in seen.get(case.address, [])]
+            claims = [claim for claim in claims if speaks_of(claim, case.port, case.service, topic)]
+            askable = [zone for zone in self.zones if case.address.version in zone.families]
+            if reachable(best_level(claims, askable, topic, now), EvidenceLevel(case.minimum_level)):
+                worth.add(case.id)
+        return worth
+
+
+def verify(bench: Bench) -> int:
+    """Check every exposure that is due; returns how many."""
+    loaded = bench.ground.loaded
+    with bench.ground.db.read() as connection:
+        if not checks_due(connection, clock()):
+            return 0
+    uses = edges.zone_uses(loaded)
+    with edges.zone_edge(loaded) as wire:
+        run = Verifying(
+            db=bench.ground.db,
+            wire=wire,
+            topics=edges.known_topics(loaded),
+            zones=uses,
+            unhealthy=edges.unhealthy(loaded, uses),
+            worker_id=bench.worker_id,
+            clock=clock,
+            progress=bench.progress,
+        )
+        return verify_stage(run)
+
+
+def render(bench: Bench) -> int:
+    """Write the letters of planned waves; returns how many."""
+    keys = edges.keys(bench.ground.loaded)
+    return render_stage.render(bench.ground.db, keys, worker_id=bench.worker_id, clock=clock, progress=bench.progress)
+
+
+def send(bench: Bench) -> Outcome:
+    """Send the letters of released waves."""
+    loaded = bench.ground.loaded
+    with bench.ground.db.read() as connection:
+        if not waves.sending(connection):
+            return Outcome({}, 0)
+    with edges.relay_edge(loaded) as wire:
+        run = Sending(
+            db=bench.ground.db,
+            wire=wire,
+            settings=edges.send_settings(loaded),
+            keys=edges.keys(loaded),
+            worker_id=bench.worker_id,
+            clock=clock,
+            progress=bench.progress,
+            approved=approvals.Guard(loaded),
+            rewrite=render_stage.rewrite,
+        )
+        return send_stage(run)
+
+
+def sent(outcome: Outcome) -> list[str]:
+    """Return the lines that tell how a run of sending ended."""
+    from pipeline.cli.states import said
+
+    lines = [f"{said('tally', kind)}: {words.number(count)}" for kind, count in sorted(outcome.tally.items())]
+    if not lines:
+        lines = [words.text("no letter was due")]
+    if outcome.left:
+        lines.append(words.plural("{count} letter is left", "{count} letters are left", outcome.left))
+    if outcome.wait is not None:
+        from pipeline.cli.show import instant
+
+        lines.append(words.text("it goes on at {time}", time=instant(outcome.wait)))
+    return lines
