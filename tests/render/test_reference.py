@@ -1,0 +1,50 @@
+"""docs/reference/letters.md names what a template may use, and nothing else."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.render import catalogue, facts, front, lint, view
+from tests.render.written import sources, values
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "letters.md").read_text("utf-8")
+
+
+def _names(heading: str) -> set[str]:
+    """The names in the first column of the table under a heading."""
+    table = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+@pytest.fixture
+def matter() -> front.FrontMatter:
+    return front.parse(sources()["letter.toml"])
+
+
+@pytest.fixture
+def english() -> catalogue.Catalogue:
+    return catalogue.parse(sources()["en.po"], "en")
+
+
+def test_every_name_of_the_prose_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
+    assert _names("Names in the prose and the subject") == set(view.prose_names(values(), matter, english))
+
+
+def test_every_name_of_the_shared_parts_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
+    assert _names("Names in the shared parts") == set(facts.shared_names(values(), matter, [english]))
+
+
+def test_every_field_of_a_statement_is_on_the_page() -> None:
+    assert set(re.findall(r"`s\.(\w+)`", PAGE)) == {field.name for field in dataclasses.fields(view.Statement)}
+
+
+def test_every_code_of_the_lint_is_on_the_page() -> None:
+    codes = set(re.findall(r'Problem\([^,]+, "(\w+)"', Path(lint.__file__).read_text("utf-8")))
+    assert codes | {"names", "fields", "fuzzy"} == _names("What the lint finds")
+
+
+def test_every_source_of_the_starter_is_on_the_page() -> None:
+    assert set(sources()) <= _names("The sources of one letter")
