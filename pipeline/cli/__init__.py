@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line a
     "suppress": ("pipeline.cli.stops:suppress", "The do-not-write list: mailboxes, domains and networks."),
     "exclude": ("pipeline.cli.stops:exclude", "Addresses and networks that are left alone altogether."),
     "person": ("pipeline.cli.person:person", "The people who act here, and their roles."),
+    "demo": ("pipeline.cli.demo:demo", "Run a whole campaign on this machine: about 300 addresses, 44 contacts, letters in two languages."),
+    "sandbox": ("pipeline.cli.sandbox:sandbox", "Run a small Internet on loopback until Ctrl-C: DNS, RDAP, WHOIS, mail."),
     "version": ("pipeline.cli.version:version", "Print the version."),
 }  # fmt: skip
 

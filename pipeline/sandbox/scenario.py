@@ -22,7 +22,7 @@
     mail.csv          mailbox (@domain: all others there; *: all the rest), behaviour (a word of MailBehaviour),
                       times (optional)
     recorded/         optional: recorded answers of registries (pipeline/sandbox/recorded.py)
-    hits/*.csv        optional: the feeds to bring in; only their paths are read here
+    hits/*            optional: the feeds to bring in; only their paths are read here
 
 Reads: the folder.  Writes: nothing.  Tables: pipeline/sandbox/tables.py.  Whatever is wrong is a ConfigurationError that
 names the file, the line where there is one, and what.
@@ -119,7 +119,7 @@ def load(folder: Path) -> Scenario:
         ),
         mail=tuple(_mail(row) for row in rows(folder / "mail.csv", ("mailbox", "behaviour"), ("times",))),
         recorded=recorded.load(folder / "recorded") if (folder / "recorded").is_dir() else None,
-        hits=tuple(sorted((folder / "hits").glob("*.csv"))),
+        hits=tuple(sorted(path for path in (folder / "hits").glob("*") if path.is_file())),
     )
 
 
