@@ -3,6 +3,7 @@
 Pure.  RDAP and WHOIS end here, so that one address gets one judgement whichever way it was asked.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from pipeline.domain import Address, NetworkAnswer, Outcome
@@ -16,6 +17,8 @@ MAX_NAME = 200  # characters
 MAX_HANDLE = 100
 
 BLOCK = "registry-block"  # the registry's own, or nobody's: it names no contact of a holder
+
+_HANDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,59}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class Network:
     region: str = ""
     is_block: bool = False
     why: str = ""
+
+
+def named_desk(handle: str) -> str:
+    """Return the `why` of an answer that names its abuse contact by a handle alone, or "" if that is no handle."""
+    return f"abuse-handle {handle}" if _HANDLE.fullmatch(handle) else ""
 
 
 def without_network(outcome: Outcome, why: str, registry: str) -> NetworkAnswer:

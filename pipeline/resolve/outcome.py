@@ -18,11 +18,13 @@ _REFUSAL = re.compile(
     r"|\baccess (?:from your (?:host|address|network) )?(?:has been |is )?(?:temporarily |permanently )?(?:denied|blocked)"
     r"|\btoo many (?:queries|requests|connections|lookups)|\bexcessive quer|\bpermission denied"
     r"|\btemporarily (?:denied|blocked|unavailable)|\btry again later|\bhas been (?:blocked|blacklisted)"
+    r"|\breached[^\n]{0,40}\b(?:limit|quota)|\bnot (?:allowed|permitted|authori[sz]ed) to (?:query|access|use)\b"
     r"|\b429 too many|\b403 forbidden",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(
-    r"\bno match(?:es)?\b|\bno entries found|\bnot found\b|\bno data found|\bno (?:such )?objects? found|%error:101\b"
+    r"\bno match(?:es)?\b|\b(?:not|nothing) found\b|%error:101\b"
+    r"|\bno (?:such )?(?:data|records?|entries|information|objects?|results?)\b[^\n]{0,20}\b(?:found|available)\b"
     r"|^%error 230\b|\breturned 0 objects\b|\bunallocated\b|\bis not (?:allocated|registered)\b",
     re.IGNORECASE | re.MULTILINE,
 )

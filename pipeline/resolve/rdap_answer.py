@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
 from pipeline.resolve import choose, ipwhois_offline, outcome, placeholders, rdap_entities, remarks, scope
 from pipeline.resolve.choose import Found
-from pipeline.resolve.network import Network, judged, without_network
+from pipeline.resolve.network import Network, judged, named_desk, without_network
 from pipeline.resolve.rdap_cards import Card, strings
 from pipeline.resolve.rdap_entities import Entity
 from pipeline.resolve.scope import Range, ScopeCaps
@@ -219,7 +219,7 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
     texts = [text for one in policies for key in ("type", "title", "description") for text in strings(one.get(key))]
     if any(_TRUNCATED.search(text[:1000]) for text in texts):
         return "truncated"
-    return next((f"abuse-handle {entity.handle}" for entity in desks if entity.handle and entity.card == Card()), "")
+    return next((why for entity in desks if entity.card == Card() and (why := named_desk(entity.handle))), "")
 
 
 def _redacted(one: dict[str, Any]) -> list[str]:
