@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pipeline.domain import Address
 from pipeline.resolve import choose, remarks
 from pipeline.resolve.choose import Found
-from pipeline.resolve.network import Network
+from pipeline.resolve.network import Network, named_desk
 from pipeline.resolve.whois_text import (
     MAX_MAILBOXES,
     MAX_NETWORKS,
@@ -58,6 +58,7 @@ def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated
         holder=first(fields, "custname", "orgname") or first(fields, "organization", "customer"),
         country=first(fields, "country"),
         region=first(fields, "stateprov"),
+        why=_missing_desk(fields),
     )
     if not isinstance(queried, int):
         return stated(network, queried)
@@ -65,6 +66,13 @@ def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated
     if not numbers:
         return None
     return Stated(network, numbers[0] <= queried <= numbers[-1], numbers[-1] - numbers[0] + 1)
+
+
+def _missing_desk(fields: Fields) -> str:
+    """What to ask next where the abuse contact is named by its handle alone."""
+    named = first(fields, "rabusehandle") or first(fields, "orgabusehandle")
+    has_email = any(key.endswith("abuseemail") and value for key, value in fields)
+    return "" if has_email else named_desk(named)
 
 
 def _mailboxes(fields: Fields) -> Iterator[Found]:

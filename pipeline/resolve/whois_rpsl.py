@@ -13,7 +13,7 @@ from pipeline.domain import Address
 from pipeline.resolve import choose, placeholders, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
-from pipeline.resolve.network import Network
+from pipeline.resolve.network import Network, named_desk
 from pipeline.resolve.whois_text import (
     MAX_MAILBOXES,
     MAX_NETWORKS,
@@ -110,7 +110,14 @@ def _network(fields: Fields, bare: Network, index: Objects, headers: list[Header
         name=first(fields, "netname", "as-name"),
         holder=_holder(fields, organisation),
         country=_bare(first(fields, "country")) or _bare(first(organisation, "country")),
+        why=_missing_desk(fields, organisation, index),
     )
+
+
+def _missing_desk(fields: Fields, organisation: Fields, index: Objects) -> str:
+    """What to ask next where the abuse contact is named and its object is not in the text."""
+    handles = [_bare(handle) for owner in (fields, organisation) for handle in every(owner, "abuse-c")]
+    return next((named_desk(handle) for handle in handles if handle.lower() not in index), "")
 
 
 def _holder(fields: Fields, organisation: Fields) -> str:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pipeline.domain import Address
 from pipeline.resolve import choose, scope
 from pipeline.resolve.choose import Found
-from pipeline.resolve.network import Network
+from pipeline.resolve.network import Network, named_desk
 from pipeline.resolve.whois_text import MAX_NETWORKS, Fields, Stated, first, free_text, stated
 
 _LINE = re.compile(
     r"^(network|contact|org|organization):([A-Za-z0-9_-]{1,40})(?:;[A-Za-z]{1,3})?:\s*(.*)$", re.IGNORECASE
 )
-_HANDLE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,40}")
 _CHANGE = ("updated-by", "changed-by", "created-by")
 
 
@@ -37,7 +36,6 @@ def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated
 
 
 def _one(fields: Fields, queried: Address, registry: str) -> Stated | None:
-    named = first(fields, "abuse-contact")
     network = Network(
         registry=registry,
         registered=scope.read_range(first(fields, "ip-network", "ipv6-network", "ip-network-block")),
@@ -47,7 +45,7 @@ def _one(fields: Fields, queried: Address, registry: str) -> Stated | None:
         holder=first(fields, "org-name", "organization", "network-name"),
         country=first(fields, "country-code", "country"),
         region=first(fields, "state"),
-        why=f"abuse-handle {named}" if _HANDLE.fullmatch(named) else "",
+        why=named_desk(first(fields, "abuse-contact")),
     )
     return stated(network, queried)
 
