@@ -58,12 +58,10 @@ def decode(body: bytes) -> list[str]:
 def paragraphs(lines: list[str]) -> Iterator[Fields]:
     """Yield the runs of `key: value` lines, keys in lower case; an indented or + line goes on with the key above.
 
-    Comment lines (%, #) belong to no paragraph and end none.
+    A comment (%, #) is neither, and ends no paragraph.
     """
     fields: Fields = []
     for line in lines:
-        if line.startswith(("%", "#")):
-            continue
         if not line.strip():
             if fields:
                 yield fields
