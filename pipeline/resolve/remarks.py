@@ -53,10 +53,14 @@ _STATUS = re.compile(r"\b(?:was|is|has been)\s+(?:not\s+)?(?:validated|invalid|u
 
 _BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*at\s*[)\]}>]|[{<(]\|[)}>])\s*", re.IGNORECASE)
 _BRACKET_DOT = re.compile(r"\s*[(\[{<]\s*(?:dot|punto|point)\s*[)\]}>]\s*", re.IGNORECASE)
-_SPOKEN = re.compile(
-    r"\b([a-z0-9._+-]{0,30}(?:abuse|spam)[a-z0-9._+-]{0,30})\s+at\s+([a-z0-9.-]{1,100}\w)", re.IGNORECASE
+_SPOKEN_NAME = r"([a-z0-9._+-]{0,30}(?:abuse|spam)[a-z0-9._+-]{0,30})"
+_SPOKEN_DOTS = re.compile(rf"\b{_SPOKEN_NAME} at ([a-z0-9-]{{1,63}}(?: dot [a-z0-9-]{{1,63}}){{1,4}})\b", re.IGNORECASE)
+# "report abuse at isp.example" names a web site: the name must stand at the start, behind a mark, or behind "to"
+_SPOKEN_AT = re.compile(
+    rf"(?:^\W*|(?<=[:(<,])|(?<=[:(<,] )|(?<= to )){_SPOKEN_NAME} at "
+    r"(?!www\.)([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4})(?![\w/:])",
+    re.IGNORECASE,
 )
-_SPOKEN_DOT = re.compile(r"(?<=\w)\s+dot\s+(?=\w)", re.IGNORECASE)
 
 
 def is_abuse_name(mailbox: str) -> bool:
@@ -95,9 +99,8 @@ def _undisguised(line: str) -> str:
     plain = _BRACKET_AT.sub("@", line)
     if plain != line:
         plain = _BRACKET_DOT.sub(".", plain)
-    if _SPOKEN.search(plain):
-        plain = _SPOKEN.sub(r"\1@\2", _SPOKEN_DOT.sub(".", plain))
-    return plain
+    plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1]}@{spoken[2].replace(' dot ', '.')}", plain)
+    return _SPOKEN_AT.sub(r"\1@\2", plain)
 
 
 def _beside(line: str, spans: list[re.Match[str]], position: int) -> tuple[str, str]:

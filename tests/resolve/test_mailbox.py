@@ -91,6 +91,7 @@ def test_what_is_not_one_safe_address_is_refused(text: str) -> None:
         ("mailto:a%62use@isp.example", ["abuse@isp.example"]),
         ('"Abuse Desk" <abuse@isp.example>; noc@isp.example.', ["abuse@isp.example", "noc@isp.example"]),
         ('"victim@other.example" <abuse@isp.example>', ["abuse@isp.example"]),
+        ('"victim@other.example, Desk" <abuse@isp.example>', ["abuse@isp.example"]),
         ("victim@other.example <abuse@isp.example>", ["abuse@isp.example"]),
         ("Doe, Jane <abuse@isp.example>", ["abuse@isp.example"]),
         ("abuse@a.example, abuse@b.example;abuse@c.example", ["abuse@a.example", "abuse@b.example", "abuse@c.example"]),

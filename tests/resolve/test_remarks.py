@@ -38,6 +38,8 @@ OFFERED, NO, TOLD = "", "not-abuse", "told-not-to"
             ],
         ),
         ("Abuse reports: https://isp.example/abuse\nNOC: noc@isp.example", [("noc@isp.example", NO)]),
+        ("Report abuse via https://isp.example/abuse\n* noc@isp.example", [("noc@isp.example", NO)]),
+        ("How to report abuse\nPeering desk: peer@isp.example", [("peer@isp.example", NO)]),
         ("To report abuse, see our web site.\nQuestions go to info@isp.example", [("info@isp.example", NO)]),
         ("Abuse: a@isp.example, b@isp.example", [("a@isp.example", OFFERED), ("b@isp.example", OFFERED)]),
         ("Abuse contacts:\na@isp.example\nb@isp.example", [("a@isp.example", OFFERED), ("b@isp.example", OFFERED)]),
@@ -76,9 +78,22 @@ def test_a_disguised_address_is_found_and_said_to_be_disguised(text: str) -> Non
     assert [(m.text, m.rejected, m.disguised) for m in mentions(text)] == [("desk@isp.example", OFFERED, True)]
 
 
-def test_a_spoken_at_is_undone_only_for_a_name_that_says_abuse() -> None:
-    assert [m.text for m in mentions("Write to abuse at isp dot example")] == ["abuse@isp.example"]
-    assert mentions("Report abuse to us at isp.example") == []
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Write to abuse at isp dot example", ["abuse@isp.example"]),
+        ("Please send complaints to abuse at isp.example", ["abuse@isp.example"]),
+        ("Abuse: abuse-desk at isp.example", ["abuse-desk@isp.example"]),
+        ("* abuse at mail.isp.example", ["abuse@mail.isp.example"]),
+        ("Report abuse to us at isp.example", []),
+        ("Report abuse at isp.example", []),
+        ("Report abuse at www.isp.example/form", []),
+        ("Send reports to abuse at isp.example/form", []),
+        ("Meet us at isp dot example", []),
+    ],
+)
+def test_a_spoken_at_is_undone_only_for_a_name_that_says_abuse(text: str, found: list[str]) -> None:
+    assert [mention.text for mention in mentions(text)] == found
 
 
 def test_one_text_yields_at_most_forty_addresses() -> None:
