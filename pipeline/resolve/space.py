@@ -1,6 +1,7 @@
 """Decide which address a registry can be asked about, and which lie in space that nobody answers for.
 
-Reads: data/special_purpose.csv, once.  Writes: nothing; the answer depends on the address alone.
+Reads: data/special_purpose.csv, once (`date` is the month of the assignment, as the registry gives it).  Writes:
+nothing; the answer depends on the address alone.
 Standards: the IANA special-purpose address registries (RFC 6890), multicast (RFC 5771, RFC 4291 section 2.7); embedded
 IPv4 by RFC 4291 section 2.5.5.2 (mapped), RFC 3056 (6to4), RFC 6052 (64:ff9b::/96), RFC 4380 section 4 (Teredo).
 """
