@@ -85,11 +85,10 @@ def ingest(
             f"Correct feeds.{feed.name}.parser.",
         )
     kinds = claim_kinds(topics)
-    shape_of(
-        feed.declaration, kinds, clock(), clock(), allow_documentation
-    )  # what is wrong with it is told before anything is read
+    # What is wrong with the declaration or the file is told before anything is written.
+    shape_of(feed.declaration, kinds, clock(), clock(), allow_documentation)
     lines = read(path)
-    head = list(islice(lines, 1))  # and so is what is wrong with the file
+    head = list(islice(lines, 1))
     before = path.stat()
     sha256 = _sha256(path, before.st_size, progress)
     with db.write() as connection:
