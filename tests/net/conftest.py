@@ -1,6 +1,7 @@
 """What the tests of the edges share: one clock that stands still, and the asking of a batch of questions."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,14 @@ from pipeline.net.edge import Edge
 @pytest.fixture
 def clock(now: datetime) -> Clock:
     return lambda: now
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A listening socket on loopback that does not wait for ever for a client."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        opened.settimeout(20)
+        yield opened
 
 
 @pytest.fixture

@@ -87,8 +87,8 @@ def test_more_than_the_cap_is_a_failure(ask: Asked, clock: Clock) -> None:
     assert (answer.failure, len(answer.body)) == (PermanentFailure("too-large", "100 bytes or more"), 100)
 
 
-def test_a_server_that_closes_without_a_word_is_a_failure(ask: Asked, clock: Clock) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, whois.edge(SETTINGS, clock) as edge:
+def test_a_server_that_closes_without_a_word_is_a_failure(clock: Clock, listener: socket.socket) -> None:
+    with whois.edge(SETTINGS, clock) as edge:
         edge.ask(WhoisQuestion(1, "127.0.0.1", listener.getsockname()[1], "192.0.2.7"))
         connection, _ = listener.accept()
         with connection:
