@@ -112,10 +112,10 @@ class Session:
         while len(stuffed) > _CHUNK:
             self._wire.write(stuffed[:_CHUNK])
             stuffed = stuffed[_CHUNK:]
-            if not await self._wire.written(self._settings.timeout):
+            if not await self._wire.written(
+                self._settings.timeout
+            ):  # refused or gone: without its dot it is no message
                 return "data", await self._wire.reply(self._settings.timeout)
-        if not self._wire.quiet:  # refused or hung up before the end: without the dot it is no message
-            return "data", await self._wire.reply(self._settings.timeout)
         self._wire.write(bytes(stuffed) + b".\r\n")
         return "dot", await self._wire.reply(self._settings.dot_timeout)
 

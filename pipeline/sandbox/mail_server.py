@@ -147,8 +147,11 @@ class _Dialogue:
             for byte in usual.encode() + b"\r\n":
                 self._writer.write(bytes([byte]))
                 await asyncio.sleep(rule.seconds)
+        elif rule.do == "raw":
+            self._writer.write(rule.reply.encode("latin-1"))
+            return False
         else:
-            self._writer.write(rule.reply.encode("latin-1") + (b"" if rule.do == "raw" else b"\r\n"))
+            self._say(rule.reply)
             if rule.reply.startswith("421"):
                 raise _HangUp
             return False

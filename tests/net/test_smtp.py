@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -170,7 +171,16 @@ def test_a_refusal_leaves_the_connection_to_the_next_letter(sink: Sink, at: str,
     assert [line for _, line in server.commands].count("DATA") == {"mail": 1, "rcpt": 0}.get(at, 2)
 
 
-@pytest.mark.parametrize("rule", [Rule("answer", "data", "421 4.3.2 Bye"), Rule("drop", "dot"), Rule("stall", "rcpt")])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("raw", "rcpt", "421 4.3.2 Bye\r\n"),  # and the server does not close it
+        Rule("raw", "dot", "421 4.3.2 Bye\r\n"),
+        Rule("answer", "data", "421 4.3.2 Bye"),
+        Rule("drop", "dot"),
+        Rule("stall", "rcpt"),
+    ],
+)
 def test_a_connection_that_is_closed_or_silent_is_not_used_again(sink: Sink, rule: Rule) -> None:
     server = sink({"bad@isp.example": rule})
     settings = settings_for(server, connections=1, timeout=1.0)
@@ -273,6 +283,28 @@ def test_a_long_message_that_is_refused_half_way_never_gets_its_dot(sink: Sink) 
     long = letter(data=TEXT % 1 + b"x" * 70 + b"\r\n" + (b"y" * 76 + b"\r\n") * 500_000)
     [result] = hand_over(settings_for(server), long)
     assert (result.stage, result.reply, result.dot_written) == ("data", 0, False)
+
+
+def test_a_relay_that_stops_reading_in_the_middle_never_gets_the_dot() -> None:
+    over = threading.Event()
+
+    def converse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for reply in (b"220 hi", b"250 hello", b"250 from", b"250 to", b"354 go on"):
+                connection.sendall(reply + b"\r\n")
+                connection.recv(4096)
+            over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        relay_thread = threading.Thread(target=converse, args=(listener,))
+        relay_thread.start()
+        settings = RelaySettings("127.0.0.1", listener.getsockname()[1], timeout=1.0)
+        [result] = hand_over(settings, letter(data=b"y" * 30_000_000 + b"\r\n"))
+        over.set()
+        relay_thread.join()
+    assert (result.stage, result.reply, result.dot_written) == ("data", 0, False)
+    assert result.text == "the message was not taken within 1 s"
 
 
 def test_go_before_ready_and_a_letter_sent_twice_at_once_are_bugs(sink: Sink) -> None:
@@ -415,6 +447,7 @@ def test_a_local_part_outside_ascii_goes_where_smtputf8_is_offered(sink: Sink) -
     [result] = hand_over(settings_for(server), letter(1, "ünï@isp.example"))
     assert result.reply == 250
     assert [kept.recipient for kept in server.messages()] == ["ünï@isp.example"]
+    assert [line for _, line in server.commands][2] == "RCPT TO:<ünï@isp.example> NOTIFY=FAILURE,DELAY"
 
 
 # --- many letters, few connections ------------------------------------------------------------------------------------
