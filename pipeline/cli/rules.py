@@ -1,0 +1,65 @@
+"""The rules of other stages, as an explanation asks them: does a report count, is a level enough, would the plan object?
+
+Pure.  audit may not import verify and follow; the command line may, and hands their rules down.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pipeline.audit.weigh import Ready, Row, Rules
+from pipeline.data.topic import Topic
+from pipeline.domain import EvidenceLevel
+from pipeline.follow.plan import Waiting, objection
+from pipeline.verify.level import Claim, evidence_level, meets, speaks_of
+
+
+def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
+    """Return the rules as they stand.  `fresh_for`: evidence older than this leaves a letter (mail.fresh_for)."""
+
+    def counts(report: Row, target: Row, now: datetime) -> str:
+        topic = topics.get(target["topic"])
+        claim = _claim(report)
+        if topic is None or claim.claim not in topic.claims:
+            return "level.no_claim_of_topic"
+        if not speaks_of(claim, target["port"], target["service"], topic):
+            return "other_service"
+        decided = evidence_level([claim], now, topic)
+        return "" if decided.quoted else decided.reasons[-1].code
+
+    def enough(level: int | None, minimum: int) -> bool:
+        return meets(None if level is None else EvidenceLevel(level), EvidenceLevel(minimum))
+
+    def objects(ready: Ready, minimum: int, now: datetime) -> str:
+        waiting = Waiting(
+            case_id=0,
+            contact_id=0,
+            check_id=0,
+            quoted="[]",
+            level=EvidenceLevel(ready.level),
+            checked_at=ready.checked_at,
+            contact_dead=ready.contact_dead,
+            suppressed=ready.suppressed,
+            excluded=ready.excluded,
+            told_before=ready.told_before,
+        )
+        return objection(waiting, EvidenceLevel(minimum), now, fresh_for)
+
+    return Rules(counts, enough, objects)
+
+
+def _claim(report: Row) -> Claim:
+    declaration = json.loads(report["declaration"])
+    return Claim(
+        report["snapshot"],
+        report["line"],
+        report["feed"],
+        declaration.get("group") or "",
+        report["claim"],
+        report["service"],
+        report["port"],
+        report["observed_at"],
+        report["expires_at"],
+        bool(declaration.get("protocol_level")),
+        bool(declaration.get("first_hand")),
+    )

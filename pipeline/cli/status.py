@@ -1,0 +1,140 @@
+"""`tocsin status`: from reports to attempts in figures, what waits for what, and the command to type next.
+
+Reads only.  With --watch it is counted again every two seconds, each time in a transaction of its own, until Ctrl-C.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import click
+
+from pipeline.audit import status as counted
+from pipeline.audit.say import Say, Word
+from pipeline.audit.waits import Figures, StatusSettings, Wait, budgets, sentence, waits
+from pipeline.cli import context, show, words
+from pipeline.cli.command import Command, given, option
+from pipeline.cli.context import Ground
+from pipeline.cli.record import compact
+from pipeline.cli.saying import spoken
+from pipeline.config import Settings
+
+EVERY = 2.0  # seconds between two looks
+
+CONTACTS = {"untested": "not written to yet", "live": "takes mail", "bouncing": "returns mail", "dead": "dead"}
+ATTEMPTS = {"released": "given back", "abandoned": "process died", "": "under way"}
+
+
+@click.command(
+    "status",
+    cls=Command,
+    examples=("tocsin status", "tocsin status --campaign secure-your-server --watch", "tocsin status --json"),
+)
+@option("--campaign", default="", metavar="NAME", help="Only this campaign.")
+@option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+def status(campaign: str, watch: bool) -> None:
+    """Show where everything stands: figures from reports to attempts, what waits for what, and what to type next."""
+    with context.opened() as ground:
+        if watch:
+            watching(lambda: _show(ground, campaign, again=True), time.sleep)
+        else:
+            _show(ground, campaign, again=False)
+
+
+def watching(look: Callable[[], None], pause: Callable[[float], None]) -> None:
+    """Look, pause, and look again, until a person stops it."""
+    try:
+        while True:
+            look()
+            pause(EVERY)
+    except KeyboardInterrupt:
+        return
+
+
+def _show(ground: Ground, campaign: str, *, again: bool) -> None:
+    settings, now = status_settings(ground.loaded.settings), context.clock()
+    with ground.db.read() as connection:
+        figures = counted.figures(connection, campaign, now)
+    if again and given().json:
+        click.echo(compact(counted.plain(figures, settings, now)))
+        return
+    if again and show.colourful(sys.stdout):
+        click.clear()
+    show.emit(counted.plain(figures, settings, now), lambda: page(figures, settings, now))
+
+
+def status_settings(settings: Settings) -> StatusSettings:
+    """Return what a status needs of the settings, with the budgets as their stages name them."""
+    mail = settings.mail
+    limits = {"mail:all": (mail.rate, mail.per_day), f"mail:relay:{mail.relay.host}": (mail.rate, 0)}
+    limits |= {f"rdap:{host}": (rate, settings.rdap.per_day.get(host, 0)) for host, rate in settings.rdap.rates.items()}
+    limits |= {f"dnsbl:{name}": (zone.rate, zone.per_day) for name, zone in settings.zones.items() if zone.enabled}
+    return StatusSettings(settings.safety.approvers_needed, limits)
+
+
+def page(figures: Figures, settings: StatusSettings, now: datetime) -> Iterator[str]:
+    """Yield a status as text."""
+    yield words.text("as of {time}", time=show.instant(now))
+    yield ""
+    yield from show.pairs(_funnel(figures))
+    yield ""
+    yield from _limits(figures, settings, now)
+    yield ""
+    yield words.text("what waits, and what to type next")
+    for wait in waits(figures, settings, now):
+        yield from _wait(wait)
+
+
+def _funnel(figures: Figures) -> Iterator[tuple[str, str]]:
+    counts = counted.funnel(figures)
+    verdicts = [(Word("verdict", verdict), count) for verdict, count in counts["observations"].items()]
+    yield words.text("reports"), _counts(sum(counts["observations"].values()), verdicts)
+    yield words.text("addresses and services"), words.number(counts["targets"])
+    by_state: Mapping[str, int] = counts["cases"]["by_state"]
+    total = sum(by_state.values())
+    yield words.text("cases"), _counts(total, [(Word("case", state), n) for state, n in by_state.items()])
+    exposures = [(Word("exposure", state), n) for state, n in counts["cases"]["by_exposure"].items()]
+    yield words.text("their exposure"), _counts(total, exposures)
+    contacts = [(Say(CONTACTS[state]), n) for state, n in counts["contacts"].items()]
+    yield words.text("contacts"), _counts(sum(counts["contacts"].values()), contacts)
+    yield words.text("notices"), words.number(counts["notices"])
+    letters = [(Word("letter", state), n) for state, n in counts["letters"].items()]
+    yield words.text("letters"), _counts(sum(counts["letters"].values()), letters)
+    attempts = [(_outcome(outcome), n) for outcome, n in figures.attempts.items()]
+    yield words.text("attempts"), _counts(sum(figures.attempts.values()), attempts)
+
+
+def _outcome(outcome: str) -> Say | Word:
+    return Say(ATTEMPTS[outcome]) if outcome in ATTEMPTS else Word("letter", outcome)
+
+
+def _counts(total: int, parts: Sequence[tuple[Say | Word, int]]) -> str:
+    """Return a total with its parts, the biggest first: `120: open 100, unknown 20`."""
+    said = sorted(parts, key=lambda part: -part[1])
+    listed = ", ".join(f"{spoken(word)} {words.number(count)}" for word, count in said if count)
+    return f"{words.number(total)} ({listed})" if listed else words.number(total)
+
+
+def _limits(figures: Figures, settings: StatusSettings, now: datetime) -> Iterator[str]:
+    used = [
+        budget for budget in budgets(figures, settings, now) if budget.used or budget.until or budget.key == "mail:all"
+    ]
+    rows = [
+        (
+            budget.key,
+            f"{budget.per_second:g}" if budget.per_second else "-",
+            words.number(budget.per_day) if budget.per_day else "-",
+            words.number(budget.used),
+            budget.until or "-",
+        )
+        for budget in used
+    ]
+    yield from show.table(words.each("limit", "a second", "a day", "used today", "next"), rows)
+
+
+def _wait(wait: Wait) -> Iterator[str]:
+    at = f"{show.instant(wait.at)}  " if wait.at is not None else ""
+    yield f"  {at}{spoken(sentence(wait))}"
+    if wait.command:
+        yield f"      {wait.command}"
