@@ -50,7 +50,7 @@ def reserve(
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             wait, blocking = midnight, limit.key
         if limit.per_second:
-            room = int((now + most_ahead - starts[limit.key]) / _interval(limit)) + 1
+            room = (now + most_ahead - starts[limit.key]) // _interval(limit) + 1
             if max(room, 0) < granted:
                 granted, blocking = max(room, 0), limit.key
                 wait = starts[limit.key] + granted * _interval(limit) - most_ahead

@@ -1,0 +1,312 @@
+"""Letters of released waves leave once, at the right time, or not at all; and the record says what happened."""
+
+import hashlib
+import threading
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, text, update
+
+from pipeline.domain import RefusedBySafety, TryAgain, WaveState
+from pipeline.sandbox.mail_rules import GREYLIST, REFUSE, Rule, defer
+from pipeline.store import tables as t
+from pipeline.store import waves, workers
+from pipeline.store.db import Database, rows
+from pipeline.store.lives import LeaseLost
+from tests.seed import wave_of_letters
+from tests.send.conftest import letters, states
+
+
+def query(db: Database, sql: str) -> list[dict[str, Any]]:
+    with db.read() as connection:
+        return rows(connection, text(sql))
+
+
+def test_every_letter_arrives_once_and_the_record_has_its_exact_bytes(db: Database, post: Any) -> None:
+    with post() as p:
+        wave = wave_of_letters(db, p.clock(), 12, cases=2)
+        outcome = p.send(db)
+        assert outcome.tally == {"handed": 12}
+        assert (outcome.left, outcome.wait) == (0, None)
+        kept = p.server.messages()
+    assert sorted(k.recipient for k in kept) == sorted(f"abuse@isp{n}.example" for n in range(1, 13))
+    assert states(db) == ["handed"] * 12
+    sent = {row["recipient"]: bytes(row["sha256"]) for row in query(db, "SELECT recipient, sha256 FROM attempts")}
+    for one in kept:
+        body = one.path.read_bytes()
+        raw = body[body.index(b"Date:") :]
+        assert hashlib.sha256(raw).digest() == sent[one.recipient]
+    with db.read() as connection:
+        assert waves.by_id(connection, wave)["state"] == WaveState.DONE
+    assert {row["state"] for row in query(db, "SELECT state FROM cases")} == {"noticed"}
+
+
+def test_a_second_run_sends_nothing(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 3)
+        p.send(db)
+        assert p.send(db).tally == {}
+        assert len(p.recipients()) == 3
+
+
+def test_an_attempt_and_its_dot_are_written_before_the_letter_and_its_reply_after(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+        p.send(db)
+    [attempt] = query(db, "SELECT * FROM attempts")
+    assert attempt["dot_at"] is not None
+    assert attempt["ended_at"] is not None
+    assert (attempt["reply"], attempt["outcome"], attempt["stage"]) == (250, "handed", "dot")
+    assert attempt["sender"].startswith("bounces+1.")
+    order = [row["what"] for row in query(db, "SELECT what FROM events WHERE subject = 'letter' ORDER BY id")]
+    assert order == ["letter.claimed", "letter.handed"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "reason"),
+    [(REFUSE, "refused", "5.1.1"), (defer(0), "deferred", "4.2.2"), (GREYLIST, "deferred", "4.7.1")],
+)
+def test_a_refusal_concerns_its_letter_alone(db: Database, post: Any, rule: Rule, state: str, reason: str) -> None:
+    with post({"abuse@isp2.example": rule}) as p:
+        wave_of_letters(db, p.clock(), 3)
+        p.send(db)
+        assert p.recipients() == ["abuse@isp1.example", "abuse@isp3.example"]
+    found = letters(db)
+    assert states(db) == ["handed", state, "handed"]
+    assert found[2]["reason"] == reason
+    assert [row["state"] for row in query(db, "SELECT state FROM cases ORDER BY id")] == [
+        "noticed",
+        "resolved",
+        "noticed",
+    ]
+
+
+def test_a_deferred_letter_is_tried_again_when_it_is_due_and_not_before(db: Database, post: Any) -> None:
+    with post({"abuse@isp1.example": defer(1)}) as p:
+        wave_of_letters(db, p.clock(), 1)
+        outcome = p.send(db)
+        assert outcome.wait == p.clock() + timedelta(minutes=5)
+        p.clock.now += timedelta(minutes=4, seconds=59)
+        assert p.send(db).tally == {}
+        p.clock.now += timedelta(seconds=1)
+        assert p.send(db).tally == {"handed": 1}
+        assert [row["number"] for row in query(db, "SELECT number FROM attempts ORDER BY number")] == [1, 2]
+
+
+def test_a_letter_is_given_up_after_five_days(db: Database, post: Any) -> None:
+    with post({"*": defer(0)}) as p:
+        wave_of_letters(db, p.clock(), 1)
+        p.fresh_for = timedelta(days=30)
+        for _ in range(200):
+            outcome = p.send(db)
+            if outcome.left == 0:
+                break
+            p.clock.now = outcome.wait
+    assert states(db) == ["expired"]
+    with db.read() as connection:
+        assert waves.by_id(connection, 1)["state"] == WaveState.DONE
+
+
+def test_no_reply_after_the_final_dot_is_uncertain_and_never_sent_again(db: Database, post: Any) -> None:
+    with post({"abuse@isp1.example": Rule("drop", "dot", keep=True)}) as p:
+        wave_of_letters(db, p.clock(), 2)
+        p.send(db)
+        assert states(db) == ["uncertain", "handed"]
+        p.clock.now += timedelta(hours=1)
+        assert p.send(db).tally == {}
+        assert Counter(p.recipients()) == {"abuse@isp1.example": 1, "abuse@isp2.example": 1}
+
+
+def test_training_withdraws_letters_to_others_than_guests(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 3)
+        p.guests = ("isp2.example",)
+        p.send(db)
+        assert p.recipients() == ["abuse@isp2.example"]
+    assert [(row["state"], row["reason"]) for row in letters(db).values()] == [
+        ("withdrawn", "training"),
+        ("handed", "2.0.0"),
+        ("withdrawn", "training"),
+    ]
+
+
+def test_a_suppression_that_came_after_the_approval_is_honoured(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 3)
+        with db.write() as connection:
+            for values in ({"mailbox": "abuse@isp1.example"}, {"domain": "isp3.example"}):
+                connection.execute(insert(t.suppressions).values(reason="asked", by="person:1", at=p.clock(), **values))
+        p.send(db)
+        assert p.recipients() == ["abuse@isp2.example"]
+    assert states(db) == ["suppressed", "handed", "suppressed"]
+
+
+HOLDS = {"everything": {}, "campaign": {"campaign_id": 1}, "wave": {"wave_id": 1}, "contact": {"contact_id": 2}}
+
+
+@pytest.mark.parametrize("level", [*HOLDS, "domain", "domain above"])
+def test_a_hold_stops_what_it_covers_until_it_is_released(db: Database, post: Any, level: str) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2)
+        values = HOLDS.get(level, {"domain": "isp2.example" if level == "domain" else "example"})
+        with db.write() as connection:
+            connection.execute(insert(t.holds).values(reason="stop", by="person:1", at=p.clock(), **values))
+        p.send(db)
+        stopped_one = level in ("contact", "domain")
+        assert p.recipients() == (["abuse@isp1.example"] if stopped_one else [])
+        assert states(db)[1] == "approved"
+        with db.write() as connection:
+            connection.execute(update(t.holds).values(released_at=p.clock()))
+        p.send(db)
+        assert p.recipients() == ["abuse@isp1.example", "abuse@isp2.example"]
+
+
+def test_stale_and_excluded_cases_leave_the_letter_with_both_hashes_kept(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2, cases=3)
+        with db.write() as connection:
+            address = connection.execute(select(t.targets.c.address).where(t.targets.c.id == 1)).scalar_one()
+            excluded = {"first_address": address, "last_address": address, "reason": "own", "by": "person:1"}
+            connection.execute(insert(t.exclusions).values(at=p.clock(), **excluded))
+            old = p.clock() - timedelta(hours=73)
+            connection.execute(update(t.cases).where(t.cases.c.id == 2).values(exposure_at=old))
+        before = letters(db)[1]["sha256"]
+        p.send(db)
+        assert p.rewrites == [1]
+    dropped = query(db, "SELECT case_id, dropped_why FROM notice_cases WHERE dropped_at IS NOT NULL ORDER BY case_id")
+    assert [(row["case_id"], row["dropped_why"]) for row in dropped] == [(1, "excluded"), (2, "stale")]
+    [event] = query(db, "SELECT data FROM events WHERE what = 'letter.shrunk'")
+    after = letters(db)[1]["sha256"]
+    assert bytes(before).hex() in event["data"]
+    assert bytes(after).hex() in event["data"]
+    assert bytes(before) != bytes(after)
+    assert [row["state"] for row in query(db, "SELECT state FROM cases ORDER BY id")] == ["resolved"] * 2 + [
+        "noticed"
+    ] * 4
+
+
+def test_a_letter_without_a_case_left_is_withdrawn(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1, cases=2)
+        p.clock.now += timedelta(hours=73)
+        p.send(db)
+        assert p.recipients() == []
+    assert [(row["state"], row["reason"]) for row in letters(db).values()] == [("withdrawn", "no_case_left")]
+
+
+def test_a_wave_that_is_not_released_is_not_sent(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2, state=WaveState.RENDERED)
+        assert p.send(db).tally == {}
+        assert p.recipients() == []
+
+
+def test_a_wave_whose_approval_no_longer_holds_is_refused(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2)
+        p.objection = "a signature is gone"
+        with pytest.raises(RefusedBySafety) as refused:
+            p.send(db)
+        assert refused.value.why == "a signature is gone"
+        assert p.recipients() == []
+
+
+def test_a_letter_whose_bytes_are_not_those_approved_is_refused(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2)
+        with db.write() as connection:
+            other = connection.execute(select(t.letters.c.sha256).where(t.letters.c.id == 2)).scalar_one()
+            connection.execute(update(t.letters).where(t.letters.c.id == 1).values(sha256=other))
+        with pytest.raises(Exception, match="not the one that was approved"):
+            p.send(db)
+        assert p.recipients() == []
+
+
+def test_a_relay_that_refuses_us_ends_the_run_and_leaves_the_letters(db: Database, post: Any) -> None:
+    with post({"*": Rule("answer", "mail", "550 5.7.1 we do not know you")}) as p:
+        wave_of_letters(db, p.clock(), 6)
+        with pytest.raises(TryAgain, match="The relay refuses us"):
+            p.send(db)
+        assert set(states(db)) == {"approved"}
+        assert p.recipients() == []
+
+
+def test_a_relay_that_is_down_ends_the_run_and_leaves_the_letters(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 3)
+        p.server.port = 1
+        with pytest.raises(TryAgain):
+            p.send(db)
+    assert set(states(db)) == {"approved"}
+
+
+def test_the_rate_is_kept_by_slots_that_every_worker_shares(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 5)
+        p.rate = 0.001
+        outcome = p.send(db)
+        assert outcome.tally == {"handed": 1}
+        assert (outcome.left, outcome.why) == (4, "mail:relay:relay")
+        assert outcome.wait is not None
+        assert outcome.wait > p.clock() + timedelta(seconds=900)
+        p.clock.now += timedelta(seconds=500)
+        assert p.send(db).tally == {}
+        p.clock.now += timedelta(seconds=500)
+        assert p.send(db).tally == {"handed": 1}
+
+
+def test_what_a_dead_worker_left_goes_back_without_a_dot_and_is_uncertain_with_one(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 3)
+        with db.write() as connection:
+            dead = workers.register(connection, "gone", 1, planner=False, now=p.clock())
+            for letter, dot in ((1, None), (2, p.clock())):
+                held = update(t.letters).where(t.letters.c.id == letter)
+                connection.execute(held.values(state="claimed", worker_id=dead, claim=1, attempts=1))
+                attempt = {
+                    "letter_id": letter,
+                    "number": 1,
+                    "worker_id": dead,
+                    "head": b"",
+                    "sha256": b"",
+                    "dot_at": dot,
+                }
+                who = {"sender": "s", "recipient": "r", "started_at": p.clock()}
+                connection.execute(insert(t.attempts).values(**attempt, **who))
+        assert p.send(db).tally == {"handed": 1}
+        assert states(db) == ["claimed", "claimed", "handed"]
+        p.clock.now += timedelta(seconds=31)
+        assert p.send(db).tally == {"handed": 1}
+        assert states(db) == ["handed", "uncertain", "handed"]
+        assert p.recipients() == ["abuse@isp1.example", "abuse@isp3.example"]
+
+
+def test_a_worker_whose_lease_was_taken_stops_before_the_dot(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+
+        def steal(_what: str, _done: int, _total: int) -> None:
+            """Called between the claim and the dot."""
+            with db.write() as connection:
+                connection.execute(update(t.letters).values(claim=99))
+
+        with pytest.raises(LeaseLost):
+            p.send(db, progress=steal)
+        assert p.recipients() == []
+
+
+def test_two_workers_at_once_send_each_letter_once(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 30)
+        both = [
+            threading.Thread(target=p.send, args=(Database(str(db.engine.url.render_as_string(hide_password=False))),))
+            for _ in range(2)
+        ]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        assert Counter(p.recipients()) == {f"abuse@isp{n}.example": 1 for n in range(1, 31)}
+    assert states(db) == ["handed"] * 30
