@@ -20,7 +20,8 @@ SQLITE_PRAGMAS = ("cache_size=-65536", "wal_autocheckpoint=20000")  # 64 MiB; 80
 def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Add rows to `table`; each has the values of the columns `names`, in that order, as the domain has them.
 
-    Raises DBAPIError as any statement does: a key that is there already, a full disk, a server that went away.
+    Raises DBAPIError as any statement does (a key that is there already, a full disk, a server that went away), and
+    ValueError for a time without a zone.
     """
     if connection.dialect.name == "postgresql":
         _copy(connection, table, names, rows)
@@ -33,10 +34,14 @@ def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Iter
     statement = f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT BINARY)'
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     driver: Any = connection.connection.driver_connection
+    instants = [place for place, name in enumerate(names) if isinstance(table.c[name].type, Instant)]
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types([table.c[name].type.compile(dialect).lower() for name in names])
             for row in rows:
+                for place in instants:
+                    if row[place] is not None and row[place].tzinfo is None:
+                        microseconds(row[place])  # refuses it
                 copy.write_row(row)
     except psycopg.Error as error:
         wrapped: DBAPIError = OperationalError(statement, None, error)
@@ -50,9 +55,9 @@ def _insert(connection: Connection, table: Table, names: Sequence[str], rows: It
     for place, name in enumerate(names):
         kind, column = table.c[name].type, by_column[place]
         if isinstance(kind, Address):
-            by_column[place] = [address_bytes(value) for value in column]
+            by_column[place] = [None if value is None else address_bytes(value) for value in column]
         elif isinstance(kind, Instant):
-            known = {value: microseconds(value) for value in set(column)}  # few differ
+            known = {value: None if value is None else microseconds(value) for value in set(column)}  # few differ
             by_column[place] = [known[value] for value in column]
     for pragma in SQLITE_PRAGMAS:
         connection.exec_driver_sql(f"PRAGMA {pragma}")
