@@ -1,0 +1,99 @@
+"""A process is a worker with a heartbeat while it works, and works until nothing is due."""
+
+import os
+import signal
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pipeline import engine
+from pipeline.engine import Stage, Stopped, stoppable, until_done, working
+from pipeline.store import workers
+from pipeline.store.db import Database, rows
+from pipeline.store.tables import workers as table
+
+
+class Ticking:
+    """A clock that goes on by a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+def worker(db: Database, worker_id: int) -> dict[str, Any]:
+    with db.read() as connection:
+        [row] = rows(connection, select(table).where(table.c.id == worker_id))
+    return row
+
+
+def until(true: Any) -> None:
+    for _ in range(500):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to be")
+
+
+def test_a_worker_beats_while_it_works_and_ends_with_its_block(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
+    with working(db, Ticking()) as worker_id:
+        began = worker(db, worker_id)
+        assert (began["pid"], began["ended_at"], began["planner"]) == (os.getpid(), None, 1)
+        until(lambda: worker(db, worker_id)["heartbeat_at"] > began["heartbeat_at"] + timedelta(seconds=3))
+    ended = worker(db, worker_id)
+    assert ended["ended_at"] > ended["heartbeat_at"]
+
+
+def test_a_worker_ends_when_its_work_fails(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), working(db, Ticking()) as worker_id:
+        raise ZeroDivisionError
+    assert worker(db, worker_id)["ended_at"] is not None
+
+
+def test_a_worker_that_was_succeeded_stops_beating(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
+    clock = Ticking()
+    with working(db, clock) as worker_id:
+        with db.write() as connection:
+            workers.register(connection, "other", 1, planner=True, now=clock())
+        last = worker(db, worker_id)
+        until(lambda: clock() > last["heartbeat_at"] + timedelta(seconds=20))
+        assert worker(db, worker_id)["heartbeat_at"] == last["heartbeat_at"]
+
+
+def test_a_second_process_is_a_worker_but_not_the_planner(db: Database, database_url: str) -> None:
+    with closing(Database(database_url)) as other, working(db, Ticking()) as first, working(other, Ticking()) as second:
+        assert (worker(db, first)["planner"], worker(db, second)["planner"]) == (1, 0)
+        assert worker(db, first)["ended_at"] is None
+
+
+def test_stages_run_in_order_until_none_finds_anything() -> None:
+    calls: list[tuple[str, int]] = []
+    left = {"one": [2, 0, 1, 0], "two": [0, 3, 0, 0]}
+
+    def stage(name: str) -> Stage:
+        def work(worker_id: int) -> int:
+            calls.append((name, worker_id))
+            return left[name].pop(0)
+
+        return Stage(name, work)
+
+    assert until_done([stage("one"), stage("two")], 7) == {"one": 3, "two": 3}
+    assert calls == [("one", 7), ("two", 7)] * 4
+    assert until_done([], 7) == {}
+
+
+def test_sigterm_stops_the_block_and_nothing_else() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped), stoppable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not issubclass(Stopped, Exception)  # no `except Exception` may swallow it
