@@ -22,34 +22,68 @@ from pipeline.cli.command import Given, Group, said
 COMPLETION = "_TOCSIN_COMPLETE"  # set by the shell's completion script
 
 COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line as in its help)
-    "init": ("pipeline.cli.init:init", "Make the settings, the credential file and the database, where they do not exist."),
+    "init": (
+        "pipeline.cli.init:init",
+        "Make the settings, the credential file and the database, where they do not exist.",
+    ),
     "doctor": ("pipeline.cli.doctor:doctor", "Check the whole set-up, and say what to do about each finding."),
     "config": ("pipeline.cli.config:config", "The settings: check them, show them, describe them."),
     "db": ("pipeline.cli.db:db", "The database: bring it up to date, and say how it is."),
     "campaign": ("pipeline.cli.campaign:campaign", "Campaigns: create one, list them, show one."),
     "feed": ("pipeline.cli.feed:feed", "Feeds: what is declared, and what they have brought."),
     "snapshot": ("pipeline.cli.snapshot:snapshot", "Deliveries of feeds: list them, release a held one, void one."),
-    "template": ("pipeline.cli.template:template", "Letters' texts: import them as revisions, check that their languages agree."),
-    "ingest": ("pipeline.cli.ingest:ingest", "Read files of a feed: their lines become reports, and these call for cases."),
-    "resolve": ("pipeline.cli.stages:resolve", "Find the abuse contact of every address that has a case, by RDAP and WHOIS."),
-    "verify": ("pipeline.cli.stages:verify", "Check the exposure of every case that is due, without touching anybody's server."),
-    "recheck": ("pipeline.cli.stages:recheck", "Make the cases of a campaign due for another check; `tocsin verify` makes it."),
+    "template": (
+        "pipeline.cli.template:template",
+        "Letters' texts: import them as revisions, check that their languages agree.",
+    ),
+    "ingest": (
+        "pipeline.cli.ingest:ingest",
+        "Read files of a feed: their lines become reports, and these call for cases.",
+    ),
+    "resolve": (
+        "pipeline.cli.stages:resolve",
+        "Find the abuse contact of every address that has a case, by RDAP and WHOIS.",
+    ),
+    "verify": (
+        "pipeline.cli.stages:verify",
+        "Check the exposure of every case that is due, without touching anybody's server.",
+    ),
+    "recheck": (
+        "pipeline.cli.stages:recheck",
+        "Make the cases of a campaign due for another check; `tocsin verify` makes it.",
+    ),
     "wave": ("pipeline.cli.wave:wave", "Waves: plan one, show one, cancel one."),
     "render": ("pipeline.cli.stages:render", "Write the letters of every planned wave."),
     "approve": ("pipeline.cli.approve:approve", "Approvals: see exactly what would leave, and say yes or no to it."),
     "send": ("pipeline.cli.send:send", "Send an approved wave, at the pace the limits allow."),
-    "run": ("pipeline.cli.stages:run", "Work all that is due: cases, contacts, checks, letters of planned waves, sending of released ones."),
+    "run": (
+        "pipeline.cli.stages:run",
+        "Work all that is due: cases, contacts, checks, letters of planned waves, sending of released ones.",
+    ),
     "letter": ("pipeline.cli.send:letter", "Single letters: settle one of which nobody knows whether it arrived."),
     "hold": ("pipeline.cli.hold:hold", "Stop sending at once: everything, or what the options name."),
     "release": ("pipeline.cli.hold:release", "End a hold: the one on everything, or the one that the options name."),
     "holds": ("pipeline.cli.hold:listing", "List the holds in force."),
+    "status": (
+        "pipeline.cli.status:status",
+        "Where everything stands: figures, what waits for what, and what to type next.",
+    ),
+    "who": ("pipeline.cli.record:who_", "The whole story of an address, a network, a mailbox or a letter."),
+    "explain": ("pipeline.cli.record:explain_", "Why an address is or is not in each campaign, and what happens next."),
+    "audit": ("pipeline.cli.record:audit", "The record: the event log."),
     "suppress": ("pipeline.cli.stops:suppress", "The do-not-write list: mailboxes, domains and networks."),
     "exclude": ("pipeline.cli.stops:exclude", "Addresses and networks that are left alone altogether."),
     "person": ("pipeline.cli.person:person", "The people who act here, and their roles."),
-    "demo": ("pipeline.cli.demo:demo", "Run a whole campaign on this machine: about 300 addresses, 44 contacts, letters in two languages."),
-    "sandbox": ("pipeline.cli.sandbox:sandbox", "Run a small Internet on loopback until Ctrl-C: DNS, RDAP, WHOIS, mail."),
+    "demo": (
+        "pipeline.cli.demo:demo",
+        "Run a whole campaign on this machine: about 300 addresses, 44 contacts, letters in two languages.",
+    ),
+    "sandbox": (
+        "pipeline.cli.sandbox:sandbox",
+        "Run a small Internet on loopback until Ctrl-C: DNS, RDAP, WHOIS, mail.",
+    ),
     "version": ("pipeline.cli.version:version", "Print the version."),
-}  # fmt: skip
+}
 
 
 class Root(Group):
@@ -65,6 +99,13 @@ class Root(Group):
         command: click.Command = getattr(import_module(module), function)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def short(self, ctx: click.Context, name: str) -> str:
         return COMMANDS[name][1]
 
@@ -77,20 +118,22 @@ class Root(Group):
         """Run one command line and leave with its exit code."""
         argv = list(sys.argv[1:] if args is None else args)
         given = Given.scan(argv, os.environ)
-        words.use(words.choose(said(argv, "--lang"), os.environ, _configured_language(given.config)))
-        if instruction := os.environ.get(COMPLETION):
-            sys.exit(shell_complete(self, {"obj": given}, "tocsin", COMPLETION, instruction))
-        sys.exit(self._run(argv, given))
+        try:
+            code = self._run(argv, given)
+        except BaseException as error:  # noqa: BLE001 - the one place where every failure becomes words and a code
+            code = failures.tell(error, given)
+        sys.exit(failures.flushed(code))
 
     def _run(self, argv: list[str], given: Given) -> int:
+        words.use(words.choose(said(argv, "--lang"), os.environ, _configured_language(given.config)))
+        if instruction := os.environ.get(COMPLETION):
+            return shell_complete(self, {"obj": given}, "tocsin", COMPLETION, instruction)
         try:
             with self.make_context("tocsin", argv, obj=given) as ctx:
                 self.invoke(ctx)
             sys.stdout.flush()
         except click.exceptions.Exit as done:
             return done.exit_code
-        except BaseException as error:  # noqa: BLE001 - the one place where every failure becomes words and a code
-            return failures.tell(error, given)
         return 0
 
 

@@ -5,8 +5,10 @@ the `Given` of the run.  Use `option` and `argument` from here, so that help tex
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from inspect import cleandoc
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +42,7 @@ class Given:
 def said(argv: Sequence[str], name: str) -> str:
     """Return the last value of an option on an unparsed line, or nothing."""
     value = ""
-    for here, after in zip(argv, [*argv[1:], ""], strict=True):
+    for here, after in zip_longest(argv, argv[1:], fillvalue=""):
         if here == name:
             value = after
         elif here.startswith(f"{name}="):
@@ -114,6 +116,12 @@ SHARED = (
 )  # fmt: skip
 
 
+def section(formatter: click.HelpFormatter, msgid: str) -> AbstractContextManager[None]:
+    """Open a section of a help page; French sets a blank before its colon."""
+    title = words.text(msgid)
+    return formatter.section(title + words.NO_BREAK if words.language() == "fr" else title)
+
+
 class Spoken(click.Command):
     """What a command and a group have in common: shared options, examples, and help in the reader's language."""
 
@@ -136,13 +144,13 @@ class Spoken(click.Command):
             with formatter.indentation():
                 formatter.write_text(words.text(paragraph))
         if self.examples:
-            with formatter.section(words.text("Examples")):
+            with section(formatter, "Examples"):
                 formatter.write("".join(f"  {example}\n" for example in self.examples))
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         documented = [p for p in self.get_params(ctx) if isinstance(p, Argument) and p.help]
         if documented:
-            with formatter.section(words.text("Arguments")):
+            with section(formatter, "Arguments"):
                 formatter.write_dl([p.get_help_record(ctx) for p in documented])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -150,7 +158,7 @@ class Spoken(click.Command):
         for title, options in (("Options", own), ("Options of every command", list(SHARED))):
             records = [record for p in options if (record := p.get_help_record(ctx))]
             if records:
-                with formatter.section(words.text(title)):
+                with section(formatter, title):
                     formatter.write_dl(records)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
@@ -179,6 +187,6 @@ class Group(Spoken, click.Group):
         return paragraphs(command)[0] if command else ""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(words.text("Commands")):
+        with section(formatter, "Commands"):
             formatter.write_dl([(name, words.text(self.short(ctx, name))) for name in self.list_commands(ctx)])
         Spoken.format_options(self, ctx, formatter)

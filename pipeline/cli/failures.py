@@ -58,19 +58,36 @@ def tell(error: BaseException, given: Given) -> int:
     error = innermost(error)
     if isinstance(error, SystemExit):
         raise error
-    if isinstance(error, BrokenPipeError):
-        return _reader_gone()
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if isinstance(error, BrokenPipeError):  # `tocsin ... | head`: nobody is there to be told
+        return READER_GONE
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not given.json:
         click.echo(error.message, err=True)
         return USAGE
     failure = classify(error)
     if failure.code == BUG and given.debug:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    if given.json:
-        click.echo(show.to_json({"error": _spoken(failure)}))
-    else:
-        _print(failure)
+    if given.json and _printed(show.to_json({"error": _spoken(failure)})):
+        return failure.code
+    _print(failure)
     return failure.code
+
+
+def _printed(text: str) -> bool:
+    try:
+        click.echo(text)
+    except OSError:  # stdout is what has failed: the text on stderr tells it
+        return False
+    return True
+
+
+def flushed(code: int) -> int:
+    """Return the exit code once stdout has taken all that was printed; what it cannot take is dropped without a trace."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or TryAgain.exit_code
+    return code
 
 
 def innermost(error: BaseException) -> BaseException:
@@ -84,6 +101,8 @@ def classify(error: BaseException) -> Failure:
     """Return what a failure means to a person."""
     if isinstance(error, click.exceptions.Abort | KeyboardInterrupt | EOFError) or _stopped(error):
         return Failure(INTERRUPTED, "Interrupted", "", "The state is saved: run the same command again to go on.")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return Failure(USAGE, "Missing command.", "", f"Run: {_path(error)} --help")
     if isinstance(error, click.UsageError):
         return Failure(USAGE, error.format_message(), "", f"Run: {_path(error)} --help")
     if isinstance(error, OSError):
@@ -155,9 +174,3 @@ def _print(failure: Failure) -> None:
         if english:
             head = click.style(label.ljust(width), fg=colour) if show.colourful(sys.stderr) else label.ljust(width)
             click.echo(head + show.clean(words.sentence(english)), err=True)
-
-
-def _reader_gone() -> int:
-    """The reader of our output has left (`tocsin ... | head`): end without a word, and without Python's own complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return READER_GONE

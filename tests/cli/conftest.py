@@ -1,0 +1,73 @@
+"""The command run in this process, as a person would run it, on an installation of the test's own."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline import cli
+from pipeline.cli import words
+
+CONFIG = """\
+[feeds."proxy-list"]
+parser = "ip_port"
+lawful_basis = "agreement"
+claim = "http_proxy"
+observed = "received"
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+Tocsin = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def strict_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A msgid that is in no catalogue fails the test; each test begins in English, without settings from outside."""
+    monkeypatch.setattr(words, "STRICT", True)
+    for name in ("TOCSIN_CONFIG", "TOCSIN_LANGUAGE", "TOCSIN_DEBUG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    words.use("en")
+    yield
+    words.use("en")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sqlite_template: Path) -> Path:
+    """An installation: settings, credentials, a migrated database."""
+    (tmp_path / "config.toml").write_text(CONFIG, encoding="utf-8")
+    credentials = tmp_path / "credentials.toml"
+    credentials.write_text(f'master_key = "{"5a" * 32}"\n', encoding="utf-8")
+    credentials.chmod(0o600)
+    shutil.copy(sqlite_template, tmp_path / "tocsin.db")
+    return tmp_path
+
+
+@pytest.fixture
+def tocsin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tocsin:
+    """Run the command on that installation: tocsin("feed", "list") -> Ran."""
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: object, stdin: str | None = None) -> Ran:
+        result = CliRunner().invoke(cli.root, [str(argument) for argument in arguments], input=stdin)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return run
