@@ -41,7 +41,7 @@ def add(name: str, role: str, password: bool, principal: str) -> None:
     An approver proves who they are by a signature (--principal), which is stronger, or by a password.
     """
     if not NAME.fullmatch(name):
-        raise click.BadParameter("a name has letters, digits, blanks and . ' @ + - _", param_hint="NAME")
+        raise click.BadParameter("a name has letters, digits, blanks and . ' @ + - _", param_hint=words.text("NAME"))
     if principal and not PRINCIPAL.fullmatch(principal):
         raise click.BadParameter("a principal has no blank and no comma", param_hint="--principal")
     hashed = persons.hash_password(read_password()) if password else ""

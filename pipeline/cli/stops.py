@@ -121,7 +121,7 @@ def suppressible(texts: Sequence[str]) -> list[Place]:
     """Return the places that texts name.  Raises BadParameter for what cannot be suppressed."""
     places = [place(text) for text in texts]
     if any(p.asn is not None for p in places):
-        raise click.BadParameter("a suppression names a mailbox, a domain or a network", param_hint="WHAT")
+        raise click.BadParameter("a suppression names a mailbox, a domain or a network", param_hint=words.text("WHAT"))
     return places
 
 
@@ -129,7 +129,7 @@ def excludable(texts: Sequence[str]) -> list[Place]:
     """Return the places that texts name.  Raises BadParameter for what cannot be excluded."""
     places = [place(text) for text in texts]
     if any(p.mailbox or p.domain for p in places):
-        raise click.BadParameter("an exclusion names an address, a network or an AS", param_hint="WHAT")
+        raise click.BadParameter("an exclusion names an address, a network or an AS", param_hint=words.text("WHAT"))
     return places
 
 

@@ -16,7 +16,7 @@ LANGUAGES = ("en", "fr")
 STRICT = False  # tests: a msgid that a catalogue lacks is a KeyError
 
 PLACE = re.compile(r"\{([a-z_0-9]+)(?:!r)?\}")
-SPOKEN_AGAIN = ("message", "hint")  # places in a msgid whose value is itself a sentence
+SPOKEN_AGAIN = ("message", "hint", "which")  # places in a msgid whose value is itself a sentence
 NO_BREAK = "\u00a0"
 MAX_SENTENCE = 4000  # characters; longer ones are shown as they are
 
@@ -24,10 +24,17 @@ _current = ["en"]
 
 
 class Template(NamedTuple):
-    """A msgid with places, as a pattern that finds the values in a sentence made from it."""
+    """A msgid with places, cut at them: literal, name, literal, name, ..., literal."""
 
-    pattern: re.Pattern[str]
     msgid: str
+    parts: tuple[str, ...]
+
+    def values(self, english: str) -> dict[str, str] | None:
+        """Return what stands in the places of a sentence made from the msgid, or None for another sentence."""
+        if not all(literal in english for literal in self.parts[::2]):  # far cheaper than a pattern for each msgid
+            return None
+        found = _pattern(self.parts).fullmatch(english)
+        return found.groupdict() if found else None
 
 
 def use(language: str) -> None:
@@ -77,10 +84,12 @@ def sentence(english: str) -> str:
     known = catalogue(language())
     if said := known.get(english):
         return said
+    joined = english.count("; ")  # several sentences may stand in one: a place never spans two of them
     for template in templates(language()):
-        if found := template.pattern.fullmatch(english):
-            return _filled(known[template.msgid], found.groupdict())
-    if "; " in english:
+        values = template.values(english) if template.msgid.count("; ") == joined else None
+        if values is not None:
+            return _filled(known[template.msgid], values)
+    if joined:
         return "; ".join(sentence(part) for part in english.split("; "))
     return english
 
@@ -101,11 +110,10 @@ def templates(language: str) -> tuple[Template, ...]:
     """Return the translated msgids that have places, the most definite first."""
     made = [msgid for msgid, said in catalogue(language).items() if said and PLACE.search(msgid)]
     made.sort(key=lambda msgid: (-len(PLACE.sub("", msgid)), msgid))
-    return tuple(Template(_pattern(msgid), msgid) for msgid in made)
+    return tuple(Template(msgid, tuple(PLACE.split(msgid))) for msgid in made)
 
 
-def _pattern(msgid: str) -> re.Pattern[str]:
-    parts = PLACE.split(msgid)  # literal, name, literal, name, ..., literal
+def _pattern(parts: tuple[str, ...]) -> re.Pattern[str]:
     seen: set[str] = set()
     pattern = re.escape(parts[0])
     for name, literal in zip(parts[1::2], parts[2::2], strict=True):

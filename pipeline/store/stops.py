@@ -92,8 +92,9 @@ def liftable(connection: Connection, kind: Stop, place: Place, now: datetime) ->
     """Return the ids of the stops that `lift` would end.  Raises NotFound if there is none."""
     ids = of_place(connection, kind, place, now)
     if not ids:
+        which = kind.value
         raise NotFound(
-            f"No {kind.value} of {place} is in force",
+            f"No {which} of {place} is in force",
             "what is lifted must be named as it was added",
             f"Run: tocsin {COMMANDS[kind]} list",
         )
