@@ -108,11 +108,18 @@ def toml_lines(section: BaseModel, path: str = "") -> Iterator[str]:
         elif isinstance(value, BaseModel) and not isinstance(value, TextPair):
             tables.append((name, value))
         else:
-            yield f"{name} = {config_text.toml(value.model_dump() if isinstance(value, TextPair) else value)}"
+            yield f"{name} = {config_text.toml(undressed(value))}"
     for name, inner in tables:
         yield ""
         yield f"[{path}{name}]"
         yield from toml_lines(inner, f"{path}{name}.")
+
+
+def undressed(value: Any) -> Any:
+    """Return a value that stands on one line with its models as tables."""
+    if isinstance(value, list):
+        return [undressed(item) for item in value]
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def quoted(key: str) -> str:
@@ -127,7 +134,10 @@ def schema() -> None:
 
 
 def written_lengths(node: Any) -> Any:
-    """Return a JSON Schema in which a length of time is text as in config.toml ("30s"), not ISO 8601 ("PT30S")."""
+    """Return a JSON Schema in which a length of time is text as in config.toml ("30s"), not ISO 8601 ("PT30S").
+
+    The defaults of a whole section go: each of its settings has its own.
+    """
     if isinstance(node, list):
         return [written_lengths(inner) for inner in node]
     if not isinstance(node, dict):
@@ -135,4 +145,4 @@ def written_lengths(node: Any) -> Any:
     if node.get("format") == "duration":
         default = TypeAdapter(timedelta).validate_python(node["default"])
         return {**node, "default": config_text.length(default), "format": "tocsin-length", "pattern": LENGTH}
-    return {key: written_lengths(value) for key, value in node.items()}
+    return {key: written_lengths(value) for key, value in node.items() if not (key == "default" and "$ref" in node)}

@@ -110,6 +110,8 @@ def agreed(execute: bool, question: str) -> bool:
         raise RefusedBySafety(
             "Nobody could be asked", "without a terminal, --execute needs --yes too", "Add --yes, or use a terminal."
         )
-    if not click.confirm(question, err=True):
-        raise click.Abort
-    return True
+    answer = click.prompt(f"{question} [{words.text('y')}/N]", default="", show_default=False, err=True)
+    if answer.strip().lower() in (words.text("y"), words.text("yes")):
+        return True
+    show.note(words.text("Nothing was changed."))
+    return False

@@ -38,9 +38,13 @@ def lines(found: list[Finding]) -> list[str]:
     made = []
     for finding in found:
         label = labels[finding.grade].ljust(width)
-        made.append(_coloured(label, finding.grade, show.clean(f"  {words.text(finding.check)}: {finding.what}")))
+        made.append(_coloured(label, finding.grade, show.clean("  " + said(finding))))
         made += [f"{'':{width}}  {show.clean(text)}" for text in (finding.why, finding.next_step) if text]
     return made
+
+
+def said(finding: Finding) -> str:
+    return words.text("{path}: {message}", path=words.text(finding.check), message=finding.what)
 
 
 def _coloured(label: str, grade: Grade, rest: str) -> str:

@@ -96,7 +96,7 @@ def cell(value: object) -> str:
 
 def masked(url: str) -> str:
     """Return a database URL without its password."""
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*:)[^@]*@", r"\1***@", url))
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", re.sub(r"(://[^:@/]*:)[^/]*@", r"\1***@", url))
 
 
 def colourful(stream: TextIO) -> bool:

@@ -1,0 +1,108 @@
+"""Progress goes to stderr: a bar on a terminal, plain lines without one, nothing with --json or for what is quick."""
+
+import click
+import pytest
+
+from pipeline import cli
+from pipeline.cli import progress, words
+from pipeline.cli.command import Given
+
+
+def counted(capsys: pytest.CaptureFixture[str], *, json: bool = False) -> tuple[str, str]:
+    """Count to 1,200 of 5,000 under a progress context; returns (stdout, stderr)."""
+    with click.Context(cli.root, obj=Given(json=json)), progress.progress() as tell:
+        for done in (300, 600, 1_200):
+            tell("cases", done, 5_000)
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each count came minutes after the one before."""
+    monkeypatch.setattr(progress, "FIRST_AFTER", -1.0)
+    monkeypatch.setattr(progress, "EVERY", -1.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_without_a_terminal_each_line_says_what_how_many_and_how_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = counted(capsys)
+    assert out == ""
+    assert [line.split(", ")[0] for line in err.replace(",2", "2").replace(",0", "0").splitlines()] == [
+        "cases: 300 of 5000",
+        "cases: 600 of 5000",
+        "cases: 1200 of 5000",
+    ]
+    assert all("/s" in line and "left" in line for line in err.splitlines())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_progress_is_told_in_french(capsys: pytest.CaptureFixture[str]) -> None:
+    words.use("fr")
+    _, err = counted(capsys)
+    assert err.splitlines()[-1].startswith("dossiers\u00a0: 1\u00a0200 de 5\u00a0000, ")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_with_json_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert counted(capsys, json=True) == ("", "")
+
+
+def test_what_is_quick_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert counted(capsys) == ("", "")
+
+
+def test_the_last_count_is_told_if_any_was(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FIRST_AFTER", -1.0)  # the first is told, the others come too soon after it
+    _, err = counted(capsys)
+    assert [line.split(" of")[0] for line in err.splitlines()] == ["cases: 300", "cases: 1,200"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_bar_is_drawn_and_taken_down_again() -> None:
+    bar = progress.Bar()
+    bar.tell("letters", 10, 0)
+    assert bar.bars is not None
+    assert [(task.completed, task.total) for task in bar.bars.tasks] == [(10, None)]
+    bar.tell("letters", 20, 100)
+    assert [(task.completed, task.total) for task in bar.bars.tasks] == [(20, 100)]
+    bar.close()
+    assert bar.bars.finished is False
+    assert not bar.bars.live.is_started
+
+
+def test_a_bar_that_was_never_needed_is_closed_without_one() -> None:
+    bar = progress.Bar()
+    bar.tell("letters", 10, 100)
+    bar.close()
+    assert bar.bars is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "0 s"),
+        (45, "45 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (7_500, "2 h 05 min"),
+        (90_000, "25 h 00 min"),
+    ],
+)
+def test_a_length_of_time_is_said_in_the_two_units_that_matter(seconds: float, said: str) -> None:
+    assert progress.length(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "said"),
+    [
+        (240, 480, 1.0, "240/s, 1 s left"),
+        (1, 0, 2.0, "0.5/s"),
+        (0, 100, 3.0, "0.0/s"),
+        (12_000, 24_000, 1.0, "12,000/s, 1 s left"),
+        (5, 4, 1.0, "5.0/s"),
+        (5, 10, 0.0, "0.0/s"),
+    ],
+)
+def test_the_time_left_is_told_only_where_it_is_known(done: int, total: int, seconds: float, said: str) -> None:
+    assert progress.rate(done, total, seconds) == said
