@@ -48,7 +48,6 @@ def test_no_act_is_granted_for_later_than_was_asked(db: Database, now: datetime)
     assert ask(db, 1, early, limit, ahead=timedelta(seconds=1)).slots == ()
 
 
-@pytest.mark.xfail(strict=True, reason="store/budgets.py moves a wide pace by its own interval alone")
 def test_a_wide_pace_holds_for_acts_that_narrow_ones_delay(db: Database, now: datetime) -> None:
     domains = [Limit(f"mail:domain:{number}", 1.0) for number in range(5)]
     with db.write() as connection:

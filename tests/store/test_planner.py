@@ -8,8 +8,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from pipeline.store.db import Database
 from pipeline.store.planner import planner_lock
 
@@ -26,8 +24,6 @@ with planner_lock(Database(sys.argv[1])) as mine:
 def test_the_lock_is_anothers_until_it_is_given_back(
     db: Database, database_url: str, request: pytest.FixtureRequest
 ) -> None:
-    if db.dialect == "postgresql":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the pooled connection keeps the lock"))
     with closing(Database(database_url)) as other:
         with planner_lock(db) as mine:
             assert mine
