@@ -28,4 +28,9 @@ def planner_lock(db: Database) -> Iterator[bool]:
                 yield True
         return
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}).scalar())
+        taken = bool(connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}).scalar())
+        try:
+            yield taken
+        finally:
+            if taken:  # the session goes back to the pool, and would keep the lock
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
