@@ -30,7 +30,7 @@ class RdapFault(StrEnum):
     CUT_BODY = "cut-body"  # the connection ends before Content-Length
     SLOW_BODY = "slow-body"  # a byte now and then
     TOO_LARGE = "too-large"  # 5 MB
-    GZIP_BOMB = "gzip-bomb"  # a few kB that inflate to 64 MB
+    GZIP_BOMB = "gzip-bomb"  # 65 kB that inflate to 64 MB
     WRONG_NETWORK = "wrong-network"  # a network that does not hold the address
     NO_ANSWER = "no-answer"  # accepts the request and says nothing
 

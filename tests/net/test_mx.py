@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from ipaddress import ip_address
 
+import dns.message
 import pytest
 
 from pipeline.domain import Clock
 from pipeline.net import mx
-from pipeline.net.mx import MailRoute, MxQuestion, MxReply
+from pipeline.net.mx import MailRoute, MxQuestion, MxReply, mail_route
 from pipeline.net.nameserver import DnsSettings, Nameserver
 from pipeline.sandbox import dns_server
 from pipeline.sandbox.dns_server import DnsTable, Zone, ZoneFault
@@ -48,6 +49,21 @@ def test_the_route_is_mx_then_address_and_a_null_mx_takes_no_mail(
     ask: Asked, clock: Clock, domain: str, route: MailRoute, hosts: tuple[str, ...], why: str
 ) -> None:
     assert reply_to(ask, clock, domain) == MxReply("key", domain, route, hosts, why)
+
+
+def test_hosts_come_in_the_order_of_their_preference() -> None:
+    answer = dns.message.from_text("""id 1
+opcode QUERY
+rcode NOERROR
+flags QR
+;QUESTION
+holder.example. IN MX
+;ANSWER
+holder.example. 300 IN MX 20 c.example.
+holder.example. 300 IN MX 5 b.example.
+holder.example. 300 IN MX 10 a.example.
+""")
+    assert mail_route(answer) == (MailRoute.MX, ("b.example", "a.example", "c.example"), "")
 
 
 @pytest.mark.parametrize(

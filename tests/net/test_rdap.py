@@ -1,7 +1,9 @@
 """Asking RDAP servers: what every misbehaviour of a registry becomes, against a real server on loopback."""
 
+import gzip
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -152,6 +154,20 @@ def test_a_body_that_does_not_come_whole_is_a_failure_without_a_body(
 ) -> None:
     answer = reply_to(ask, clock, kind, settings).answer
     assert (answer.failure, answer.body) == (failure, b"")
+
+
+def test_a_gzip_bomb_is_not_inflated_beyond_the_cap(ask: Asked, clock: Clock) -> None:
+    bomb = gzip.compress(b" " * (64 << 20), 9)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    with speaking(head.encode() + bomb) as (url, _):
+        tracemalloc.start()
+        try:
+            answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url)])[0].answer
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert answer.failure == PermanentFailure("too-large", "more than 100000 bytes")
+    assert peak < 8 << 20
 
 
 def test_a_refused_connection_is_a_temporary_failure(ask: Asked, clock: Clock) -> None:

@@ -103,7 +103,9 @@ def test_a_refused_connection_is_a_temporary_failure(ask: Asked, clock: Clock) -
     assert answer.failure == TemporaryFailure("connect", "connection refused")
 
 
-@pytest.mark.parametrize("text", ["", "192.0.2.7\r\nfoo", "192.0.2.7\n", "a\tb", "\u202e192.0.2.7", "x" * 201])
+@pytest.mark.parametrize(
+    "text", ["", "192.0.2.7\r\nfoo", "192.0.2.7\n", "a\tb", "\u202e192.0.2.7", "é 192.0.2.7", "x" * 201]
+)
 def test_only_one_line_of_printable_ascii_is_asked(ask: Asked, clock: Clock, text: str) -> None:
     log: Log = []
     with server(clock, log) as port:
