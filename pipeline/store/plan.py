@@ -40,6 +40,7 @@ def waiting(connection: Connection, campaign_id: int) -> Iterator[dict[str, Any]
     newest = select(func.max(older.c.id)).where(older.c.case_id == cases.c.id).scalar_subquery()
     told = (
         select(notices.c.id)
+        .select_from(notices)
         .outerjoin(letters, letters.c.notice_id == notices.c.id)
         .join(waves, waves.c.id == notices.c.wave_id)
         .where(
@@ -65,6 +66,7 @@ def waiting(connection: Connection, campaign_id: int) -> Iterator[dict[str, Any]
             targets.c.address,
             told.label("told"),
         )
+        .select_from(cases)
         .join(checks, checks.c.id == newest)
         .join(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
         .join(contacts, contacts.c.id == netblock_contacts.c.contact_id)

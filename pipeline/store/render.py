@@ -235,5 +235,6 @@ def quoted_keys(text: str) -> list[tuple[int, int]]:
 
 def campaign_of(connection: Connection, wave_id: int) -> Mapping[str, Any]:
     """Return the wave's campaign: name, mode, settings, kind."""
-    query = select(campaigns.c.name, campaigns.c.mode, campaigns.c.settings, waves.c.kind).join(waves)
-    return rows(connection, query.where(waves.c.id == wave_id))[0]
+    query = select(campaigns.c.name, campaigns.c.mode, campaigns.c.settings, waves.c.kind)
+    query = query.join_from(waves, campaigns).where(waves.c.id == wave_id)
+    return rows(connection, query)[0]
