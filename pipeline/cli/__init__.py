@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -118,6 +119,9 @@ class Root(Group):
         """Run one command line and leave with its exit code."""
         argv = list(sys.argv[1:] if args is None else args)
         given = Given.scan(argv, os.environ)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # what a terminal cannot show is no reason to fail
         try:
             code = self._run(argv, given)
         except BaseException as error:  # noqa: BLE001 - the one place where every failure becomes words and a code

@@ -110,9 +110,10 @@ def classify(error: BaseException) -> Failure:
     known = error if isinstance(error, TocsinError) else _of_database(error)
     if known is not None:
         return Failure(known.exit_code, known.what, known.why, known.next_step)
+    said = show.clean(str(error).partition("\n")[0])[:200]  # a database's further lines quote the values of the row
     return Failure(
         BUG,
-        f"This is a fault of Tocsin: {type(error).__name__}: {show.clean(str(error))[:200]}",
+        f"This is a fault of Tocsin: {type(error).__name__}: {said}",
         "what was under way in the database was rolled back",
         "Run the same command with --debug, and report what it prints.",
     )

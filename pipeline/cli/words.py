@@ -16,6 +16,7 @@ LANGUAGES = ("en", "fr")
 STRICT = False  # tests: a msgid that a catalogue lacks is a KeyError
 
 PLACE = re.compile(r"\{([a-z_0-9]+)(?:!r)?\}")
+WORD = re.compile("[A-Za-z]")
 SPOKEN_AGAIN = ("message", "hint", "which")  # places in a msgid whose value is itself a sentence
 NO_BREAK = "\u00a0"
 MAX_SENTENCE = 4000  # characters; longer ones are shown as they are
@@ -91,7 +92,9 @@ def sentence(english: str) -> str:
             return _filled(known[template.msgid], values)
     if joined:
         return "; ".join(sentence(part) for part in english.split("; "))
-    return english
+    path, colon, tail = english.partition(": ")  # mail.rate: what is wrong with it
+    said = sentence(tail)
+    return f"{path}{NO_BREAK}: {said}" if colon and said != tail else english
 
 
 def _filled(said: str, values: Mapping[str, str]) -> str:
@@ -107,8 +110,8 @@ def _lookup(msgid: str) -> str:
 
 @cache
 def templates(language: str) -> tuple[Template, ...]:
-    """Return the translated msgids that have places, the most definite first."""
-    made = [msgid for msgid, said in catalogue(language).items() if said and PLACE.search(msgid)]
+    """Return the translated msgids that have places, the most definite first; those without a word would fit anything."""
+    made = [m for m, said in catalogue(language).items() if said and PLACE.search(m) and WORD.search(PLACE.sub("", m))]
     made.sort(key=lambda msgid: (-len(PLACE.sub("", msgid)), msgid))
     return tuple(Template(msgid, tuple(PLACE.split(msgid))) for msgid in made)
 

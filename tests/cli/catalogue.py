@@ -5,7 +5,6 @@ those that nothing says any more go, the rest stays as it is, sorted.
 """
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -37,7 +36,7 @@ def msgids() -> set[Msgid]:
     found: set[Msgid] = {*FOREIGN, *_tree(), *_tables()}
     for path in sorted((ROOT / "pipeline").rglob("*.py")):
         for call in _calls(path):
-            found |= {msgid for msgid in _told(call) if re.search("[A-Za-z]", words.PLACE.sub("", msgid))}
+            found |= {msgid for msgid in _told(call) if words.WORD.search(words.PLACE.sub("", msgid))}
             if path.parent.name == "cli":
                 found |= set(_said(call))
     return {msgid for msgid in found if msgid}

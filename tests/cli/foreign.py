@@ -28,7 +28,6 @@ CLICK = (
 )
 
 SETTINGS = (
-    "{path}: {message}",
     "no such setting",
     "no such zone is known",
     "Correct it; `tocsin config show --example` prints every setting with its meaning.",
