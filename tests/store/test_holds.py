@@ -72,6 +72,19 @@ def test_releasing_one_hold_leaves_the_others(db: Database, now: datetime) -> No
         assert [row["domain"] for row in holds.held(connection)] == ["isp1.example"]
 
 
+def test_what_was_released_is_over_and_can_be_held_again(db: Database, now: datetime) -> None:
+    first = hold(db, NOTHING, now)
+    with db.write() as connection:
+        holds.release(connection, NOTHING, "done", now, "person:1")
+        with pytest.raises(NotFound):
+            holds.release(connection, NOTHING, "done", now, "person:1")
+    second = hold(db, NOTHING, now)
+    assert second not in (None, first)
+    with db.write() as connection:
+        assert holds.release(connection, NOTHING, "done", now, "person:1") == [second]
+        assert holds.held(connection) == []
+
+
 def test_what_is_not_held_cannot_be_released(db: Database, now: datetime) -> None:
     hold(db, Scope(domain="isp.example"), now)
     with db.write() as connection, pytest.raises(NotFound, match="No such hold"):
