@@ -72,6 +72,22 @@ LISTINGS = {
     "unknown": "zone {zone}: not known ({why})",
 }
 
+# Why a zone's answer is not known (net/dnsbl.py); a DNS response code stands as it is.
+ZONE_WHYS = {
+    "budget": "the limit for asking it was reached",
+    "timeout": "it did not answer in time",
+    "unreachable": "it could not be reached",
+    "wrong question": "its answer was to another question",
+    "malformed": "its answer was malformed",
+    "cut": "its answer was cut off",
+    "no nameserver": "no name server to ask",
+    "zone name is not usable": "the zone's name cannot be asked",
+    "contradictory answer": "its answer contradicts itself",
+    "NOERROR without an address": "its answer has no address",
+    "answer outside 127.0.0.0/8": "its answer lies outside 127.0.0.0/8",
+    "undocumented code": "its code is not documented",
+}
+
 OUTCOMES = {
     "contacts": "The registry names a mailbox that may be written to.",
     "no_contact": "The registry answered and names no mailbox that may be written to.",
@@ -166,6 +182,8 @@ KEPT = {
     "name": "the name",
     "principal": "the name of the signer",
 }
+
+WHYS = {"asked": "a person asked for it"}
 
 SNAPSHOT_REASONS = {
     "empty": "no line of it could be read",

@@ -31,6 +31,7 @@ class Explanation:
     network: Row | None = None
     contact: Row | None = None
     letter: Row | None = None
+    special: str = ""  # the kind of special-purpose addresses it lies in, where nobody can be asked
     exclusions: Rows = field(default_factory=list)
     suppressions: Rows = field(default_factory=list)
     holds: Rows = field(default_factory=list)
@@ -82,6 +83,7 @@ def _one(
         "network": next((row for row in record.networks if row["id"] == case["netblock_id"]), None),
         "contact": contact,
         "letter": letter,
+        "special": _special(record, case),
         "exclusions": _in_force(record.exclusions, now),
         "suppressions": [row for row in record.suppressions if row["lifted_at"] is None and _hits(row, contact)],
         "holds": [row for row in record.holds if row["released_at"] is None and _holds(row, case, contact, wave)],
@@ -91,6 +93,12 @@ def _one(
     if verdict != "in.told" and facts["exclusions"] and case["state"] != "excluded":
         verdict = "out.excluded"
     return Explanation(target, campaign, verdict, after, weighed, values=values, **facts)
+
+
+def _special(record: Record, case: Row) -> str:
+    found = (e["why"] for e in record.events if e["what"] == "case.no_contact" and e["subject_id"] == case["id"])
+    kinds = [why.removeprefix("special:") for why in found if why.startswith("special:")]
+    return kinds[-1] if kinds and case["state"] == "no_contact" else ""
 
 
 def _letter(record: Record, case: Row) -> tuple[Row | None, Row | None]:

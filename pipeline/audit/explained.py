@@ -106,8 +106,10 @@ def _contact(made: Explanation) -> Iterator[Line]:
         yield Line(say("Its contact: {mailbox}.", mailbox=made.contact["mailbox"]))
         if made.contact["state"] == "dead":
             yield Line(meaning(codes.MAILBOXES, "dead"), depth=1)
+    elif made.special:
+        yield Line(say("special-purpose addresses ({kind})", kind=made.special))
     elif made.network is None:
-        yield Line(say("Its network has not been read, or nobody could be asked about it."))
+        yield Line(say("Its network has not been read yet."))
     else:
         yield Line(meaning(codes.OUTCOMES, made.network["outcome"]))
         if made.network["why"]:
@@ -147,6 +149,7 @@ def plain(made: Explanation) -> dict[str, Any]:
         "why": made.values.get("objection", ""),
         "next": {"code": made.next, "command": made.values.get("command", ""), "at": made.values.get("at")},
         "reaches_minimum": made.reaches,
+        "special": made.special,
         **{name: plain_row(dict(value)) if value is not None else None for name, value in row.items()},
         **{name: [plain_row(value) for value in found] for name, found in rows.items()},
         "reports": plain_reports(made.counting),

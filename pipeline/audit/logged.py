@@ -62,5 +62,5 @@ def event_why(what: str, why: str) -> object:
         return say("special-purpose addresses ({kind})", kind=more) if more else meaning(codes.OUTCOMES, outcome)
     if what in ("suppression.added", "exclusion.added", "letter.suppressed"):
         return Word("reason", why)
-    table = codes.LETTER_REASONS | codes.SNAPSHOT_REASONS | {"asked": "a person asked for it"}
+    table = codes.LETTER_REASONS | codes.SNAPSHOT_REASONS | codes.WHYS
     return meaning(table, why) if why in table else Exact(why)

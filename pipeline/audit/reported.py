@@ -115,14 +115,19 @@ def transcript(said: Mapping[str, Any]) -> Iterator[Say | Exact]:
         value = said["level"]
         yield say("level of evidence: {level}", level=codes.level(int(value[1:]) if value else None))
     for code, values in said.get("reasons", []):
-        yield meaning(codes.REASONS, code, values)
+        yield meaning(codes.REASONS, code, _zone_why(values))
     for snapshot, line in said.get("quoted", []):
         yield say("it counted line {line} of delivery {snapshot}", line=line, snapshot=snapshot)
     for answer in said.get("zones", []):
         listed = {**answer, "codes": ", ".join(answer.get("codes", []))}
-        yield meaning(codes.LISTINGS, answer.get("listing", ""), listed)
+        yield meaning(codes.LISTINGS, answer.get("listing", ""), _zone_why(listed))
         if answer.get("text"):
             yield say("the zone adds: {text}", text=Exact(answer["text"]))
+
+
+def _zone_why(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return values with the reason why a zone's answer is not known, if there is one, as a sentence."""
+    return {**values, "why": meaning(codes.ZONE_WHYS, values["why"])} if values.get("why") else values
 
 
 def target(row: Row) -> Say:

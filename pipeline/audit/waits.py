@@ -180,9 +180,7 @@ def _waves(figures: Figures, settings: StatusSettings) -> Iterator[Wait]:
         if wave["state"] == "planned":
             yield Wait("wave.planned", which, "tocsin render")
         elif wave["state"] == "rendered" and wave["rejected_by"]:
-            yield Wait(
-                "wave.rejected", {**which, "by": tuple(wave["rejected_by"])}, f"tocsin wave show {wave['number']}"
-            )
+            yield Wait("wave.rejected", {**which, "by": tuple(wave["rejected_by"])}, f"tocsin wave show {named}")
         elif wave["state"] == "rendered":
             needed = 1 if wave["mode"] == "training" else settings.approvers_needed
             given = {"given": len(wave["accepted_by"]), "needed": needed}
