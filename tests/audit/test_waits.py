@@ -1,0 +1,168 @@
+"""What waits for what, in the order of the stages: each with its command, or with the time when it goes on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.audit.waits import WAITS, Figures, StatusSettings, budgets, sentence, waits
+from pipeline.cli import words
+from pipeline.cli.saying import spoken
+
+HOUR = timedelta(hours=1)
+SETTINGS = StatusSettings(2, {"mail:all": (1.0, 100)})
+NOTHING = Figures(
+    deliveries=(),
+    targets=0,
+    campaigns=(),
+    cases=(),
+    due={"resolve": (0, None), "verify": (0, None)},
+    under_way={},
+    contacts={},
+    notices=0,
+    waves=(),
+    letters=(),
+    withheld=(),
+    uncertain=None,
+    attempts={},
+    holds=(),
+    held_deliveries=(),
+    budgets=(),
+    domains_waiting=(0, None),
+)
+LIVE = {"id": 1, "name": "c", "mode": "live", "closed_at": None}
+WAVE = {"id": 5, "campaign": "c", "number": 2, "mode": "live", "accepted_by": ["a"], "rejected_by": []}
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(words, "STRICT", True)
+    yield
+    words.use("en")
+
+
+def found(now: datetime, **changes: Any) -> list[tuple[str, str]]:
+    return [(w.code, w.command) for w in waits(replace(NOTHING, **changes), SETTINGS, now)]
+
+
+def test_nothing_waits_where_nothing_is(now: datetime) -> None:
+    assert found(now) == [("nothing", "")]
+    assert found(now, campaigns=[LIVE | {"closed_at": now, "mode": "training"}]) == [("nothing", "")]
+
+
+def test_a_held_delivery_waits_for_a_person(now: datetime) -> None:
+    deliveries = [{"verdict": "held", "snapshots": 2}, {"verdict": "accepted", "snapshots": 9}]
+    made = found(now, deliveries=deliveries, held_deliveries=[4, 7])
+    assert made == [("delivery.held", "tocsin snapshot release 4")]
+
+
+def test_due_cases_wait_for_their_stage_and_later_ones_for_a_time(now: datetime) -> None:
+    assert found(now, due={"resolve": (3, now), "verify": (0, None)}) == [("case.unresolved", "tocsin resolve")]
+    assert found(now, due={"resolve": (0, None), "verify": (1, None)}) == [("case.unchecked", "tocsin verify")]
+    [wait] = waits(replace(NOTHING, due={"resolve": (0, now + HOUR), "verify": (0, None)}), SETTINGS, now)
+    assert (wait.code, wait.at) == ("resolve.later", now + HOUR)
+
+
+def test_open_cases_that_no_wave_has_wait_for_a_plan(now: datetime) -> None:
+    cases = [{"campaign_id": 1, "state": "resolved", "exposure": "open", "cases": 10}]
+    cases += [{"campaign_id": 1, "state": "noticed", "exposure": "open", "cases": 4}]
+    cases += [{"campaign_id": 1, "state": "resolved", "exposure": "unknown", "cases": 5}]
+    [wait] = waits(replace(NOTHING, campaigns=[LIVE], cases=cases, under_way={1: 7}), SETTINGS, now)
+    assert (wait.code, wait.command, wait.values["count"]) == ("case.ready", "tocsin wave plan c", 3)
+    assert found(now, campaigns=[LIVE], cases=cases, under_way={1: 10}) == [("nothing", "")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "command"),
+    [
+        ({"state": "planned"}, "wave.planned", "tocsin render"),
+        ({"state": "rendered"}, "wave.unapproved", "tocsin approve show c --wave 2"),
+        ({"state": "rendered", "rejected_by": ["b"]}, "wave.rejected", "tocsin wave show c --wave 2"),
+        ({"state": "approved"}, "wave.unreleased", "tocsin send c --wave 2 --execute"),
+        ({"state": "sending"}, "nothing", ""),
+        ({"state": "done"}, "nothing", ""),
+        ({"state": "cancelled"}, "nothing", ""),
+    ],
+)
+def test_a_wave_waits_for_its_next_act(now: datetime, changes: dict[str, Any], code: str, command: str) -> None:
+    assert found(now, waves=[WAVE | changes]) == [(code, command)]
+
+
+def test_approvals_missing_are_counted_against_what_is_needed(now: datetime) -> None:
+    for mode, needed in (("live", 2), ("training", 1)):
+        [wait] = waits(replace(NOTHING, waves=[WAVE | {"state": "rendered", "mode": mode}]), SETTINGS, now)
+        assert (wait.values["given"], wait.values["needed"]) == (1, needed)
+
+
+def test_letters_being_sent_wait_now_or_until_a_time(now: datetime) -> None:
+    letters = [
+        {"wave_id": 5, "state": "approved", "letters": 5, "due": 3, "next_at": now + 3 * HOUR},
+        {"wave_id": 5, "state": "deferred", "letters": 1, "due": 0, "next_at": now + HOUR},
+        {"wave_id": 5, "state": "handed", "letters": 7, "due": 0, "next_at": None},
+    ]
+    made = waits(replace(NOTHING, waves=[WAVE | {"state": "sending"}], letters=letters), SETTINGS, now)
+    assert [(w.code, w.values["count"], w.at) for w in made] == [
+        ("letter.due", 3, None),
+        ("letter.later", 3, now + HOUR),
+    ]
+
+
+def test_an_uncertain_letter_waits_for_a_persons_word(now: datetime) -> None:
+    letters = [{"wave_id": 5, "state": "uncertain", "letters": 2, "due": 0, "next_at": None}]
+    made = found(now, waves=[WAVE | {"state": "done"}], letters=letters, uncertain=11)
+    assert made == [("letter.uncertain", "tocsin letter settle 11")]
+
+
+HOLD = {"campaign": None, "wave": None, "mailbox": None, "domain": "", "reason": "a complaint"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "command"),
+    [
+        ({}, "everything", "tocsin release"),
+        ({"campaign": "c"}, "campaign c", "tocsin release --campaign c"),
+        ({"campaign": "c", "wave": 2}, "wave 2", "tocsin release --campaign c --wave 2"),
+        ({"mailbox": "a@isp.example"}, "a@isp.example", "tocsin release --contact a@isp.example"),
+        ({"domain": "isp.example"}, "isp.example", "tocsin release --domain isp.example"),
+    ],
+)
+def test_a_hold_says_what_it_stops_and_how_it_ends(
+    now: datetime, changes: dict[str, Any], what: str, command: str
+) -> None:
+    [wait] = waits(replace(NOTHING, holds=[HOLD | changes]), SETTINGS, now)
+    assert spoken(sentence(wait)) == f"A hold on {what} stops sending: a complaint"
+    assert wait.command == command
+
+
+def test_training_mode_and_what_it_withheld_are_told(now: datetime) -> None:
+    withheld = [{"campaign_id": 1, "reason": "training", "letters": 4}]
+    made = waits(replace(NOTHING, campaigns=[LIVE | {"mode": "training"}], withheld=withheld), SETTINGS, now)
+    assert [w.code for w in made] == ["training", "withheld"]
+    assert "training mode, and the recipient is not on the guest list" in spoken(sentence(made[1]))
+
+
+def test_a_used_up_limit_gives_again_at_midnight_and_a_pace_at_its_slot(now: datetime) -> None:
+    day = f"{now:%Y-%m-%d}"
+    used = {"key": "mail:all", "next_at": None, "day": day, "used": 100}
+    assert [(w.code, w.at) for w in waits(replace(NOTHING, budgets=[used]), SETTINGS, now)] == [
+        ("budget.day", datetime(2026, 3, 2, tzinfo=now.tzinfo))
+    ]
+    slow = {"key": "rdap:registry.example", "next_at": now + HOUR, "day": "", "used": 0}
+    made = waits(replace(NOTHING, budgets=[slow], domains_waiting=(3, now + 2 * HOUR)), SETTINGS, now)
+    assert [(w.code, w.at) for w in made] == [("budget.pace", now + HOUR), ("budget.domains", now + 2 * HOUR)]
+    yesterday = used | {"day": "2026-02-28"}
+    assert found(now, budgets=[yesterday]) == [("nothing", "")]
+    [budget] = budgets(replace(NOTHING, budgets=[yesterday]), SETTINGS, now)
+    assert (budget.used, budget.per_day, budget.until) == (0, 100, None)
+
+
+def test_every_wait_is_said_in_both_languages(now: datetime) -> None:
+    values = dict.fromkeys(("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason"), "x")
+    for code in WAITS:
+        for language in words.LANGUAGES:
+            words.use(language)
+            wait = waits(NOTHING, SETTINGS, now)[0]
+            said = spoken(sentence(replace(wait, code=code, values={**HOLD, **values, "count": 2})))
+            assert "{" not in said
