@@ -136,6 +136,17 @@ def test_without_the_lease_or_after_the_verdict_nothing_is_added(db: Database, n
         assert ingest.snapshot(connection, one).lines == 0
 
 
+def test_a_snapshot_taken_anew_ends_the_older_lease_of_the_same_worker(db: Database, now: datetime, one: int) -> None:
+    with db.write() as connection:
+        old = lease(connection, one, now)
+        ingest.give_back(connection, old)
+        new = ingest.take(connection, one, old.worker_id, now)
+        assert new is not None
+        with pytest.raises(LeaseLost):
+            ingest.add_lines(connection, old, 1, [seen(1, now)], [], {}, WEEK)
+        ingest.add_lines(connection, new, 1, [seen(1, now)], [], {}, WEEK)
+
+
 def test_a_persons_decision_is_told_without_their_words(db: Database, now: datetime, one: int) -> None:
     with db.write() as connection:
         with pytest.raises(RefusedBySafety, match="cannot become accepted"):

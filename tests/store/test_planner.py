@@ -21,9 +21,7 @@ with planner_lock(Database(sys.argv[1])) as mine:
 """
 
 
-def test_the_lock_is_anothers_until_it_is_given_back(
-    db: Database, database_url: str, request: pytest.FixtureRequest
-) -> None:
+def test_the_lock_is_anothers_until_it_is_given_back(db: Database, database_url: str) -> None:
     with closing(Database(database_url)) as other:
         with planner_lock(db) as mine:
             assert mine
