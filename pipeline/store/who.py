@@ -63,9 +63,11 @@ def addresses_within(
     connection: Connection, first: Address, last: Address, after: Address | None, limit: int
 ) -> list[Address]:
     """Return up to `limit` addresses of targets in an inclusive range, in address order, those after `after`."""
-    query = select(targets.c.address).distinct().where(targets.c.address.between(first, last))
-    if after is not None:
+    query = select(targets.c.address).distinct().where(targets.c.address <= last)
+    if after is not None and (after.version, int(after)) >= (first.version, int(first)):
         query = query.where(targets.c.address > after)
+    else:
+        query = query.where(targets.c.address >= first)
     return list(connection.execute(query.order_by(targets.c.address).limit(limit)).scalars())
 
 

@@ -87,7 +87,7 @@ def test_only_the_newest_report_of_a_feed_counts(now: datetime) -> None:
 )
 def test_the_plans_objection_is_the_rule_of_the_plan(now: datetime, changes: dict[str, Any], code: str) -> None:
     moved = {key: now + value if isinstance(value, timedelta) else value for key, value in changes.items()}
-    ready = replace(Ready(1, now, False, False, False, False), **moved)
+    ready = replace(Ready(1, now, False, False, False, False), **moved)  # type: ignore[arg-type]
     assert RULES.objection(ready, 1, now) == code
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_of_several_letters_one_is_named_by_its_place(tocsin: Tocsin, db: Databa
 def test_a_network_is_paged(tocsin: Tocsin, db: Database, now: datetime, made: World) -> None:
     with db.write() as connection:
         world.target(connection, now, port=3128)
-        world.target(connection, now, world.IPv4Address("192.0.2.11"))
+        world.target(connection, now, IPv4Address("192.0.2.11"))
     ran = tocsin("who", "192.0.2.0/24", "--limit", 1)
     assert "addresses and services in the network: 3" in ran.out
     assert "handed to our relay" in ran.out
