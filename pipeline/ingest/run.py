@@ -7,11 +7,10 @@ applying go on from the last chunk that was committed, and a lease keeps a secon
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain, islice
 from pathlib import Path
 
 from pipeline.data.topic import Topic, claim_kinds, topic_of
@@ -19,7 +18,6 @@ from pipeline.domain import Clock, ConfigurationError, Observation, Progress, Re
 from pipeline.ingest.declaration import shape_of
 from pipeline.ingest.lines import GZIP, Line, read
 from pipeline.ingest.parsers import PARSERS
-from pipeline.ingest.shape import FeedShape
 from pipeline.ingest.verdict import verdict
 from pipeline.store import campaigns, targets
 from pipeline.store import ingest as store
@@ -78,17 +76,7 @@ def ingest(
     Raises NotFound, ConfigurationError or TocsinError if the file or the feed's declaration cannot be used, TryAgain if
     another process has the same file in hand, or it changed while it was read.
     """
-    if feed.parser not in PARSERS:
-        raise ConfigurationError(
-            f"The feed {feed.name} names the parser {feed.parser!r:.40}, which does not exist",
-            f"known are {', '.join(sorted(PARSERS))}",
-            f"Correct feeds.{feed.name}.parser.",
-        )
-    kinds = claim_kinds(topics)
-    # What is wrong with the declaration or the file is told before anything is written.
-    shape_of(feed.declaration, kinds, clock(), clock(), allow_documentation)
-    lines = read(path)
-    head = list(islice(lines, 1))
+    _demand_usable(path, feed, topics, clock(), allow_documentation)
     before = path.stat()
     sha256 = _sha256(path, before.st_size, progress)
     with db.write() as connection:
@@ -107,13 +95,24 @@ def ingest(
         found = _snapshot(work, snapshot_id)
         reading = found.verdict is Verdict.READING
         if reading:
-            modified = datetime.fromtimestamp(before.st_mtime, UTC)
-            shape = shape_of(feed.declaration, kinds, found.received_at, modified, allow_documentation)
-            total = 0 if _is_gzip(path) else before.st_size
-            _read(work, found, chain(head, lines), feed, shape, total)
+            _read(work, found, path, before, feed, allow_documentation)
             _judge(work, snapshot_id, path, before)
         made = _apply(work, _snapshot(work, snapshot_id))
         return _result(_snapshot(work, snapshot_id), reading, made)
+
+
+def _demand_usable(
+    path: Path, feed: Feed, topics: Mapping[str, Topic], now: datetime, allow_documentation: bool
+) -> None:
+    """Raise what is wrong with the declaration or the head of the file, before anything is written."""
+    if feed.parser not in PARSERS:
+        raise ConfigurationError(
+            f"The feed {feed.name} names the parser {feed.parser!r:.40}, which does not exist",
+            f"known are {', '.join(sorted(PARSERS))}",
+            f"Correct feeds.{feed.name}.parser.",
+        )
+    shape_of(feed.declaration, claim_kinds(topics), now, now, allow_documentation)
+    next(read(path), None)
 
 
 def apply_accepted(
@@ -190,15 +189,19 @@ def _is_gzip(path: Path) -> bool:
 
 
 def _read(
-    work: _Work, snapshot: store.Snapshot, lines: Iterable[Line], feed: Feed, shape: FeedShape, size: int
+    work: _Work, snapshot: store.Snapshot, path: Path, stat: os.stat_result, feed: Feed, allow_documentation: bool
 ) -> None:
     """Store what the lines after the snapshot's last one say, one transaction a chunk."""
-    topics = {claim: topic_of(work.topics, claim) for claim in shape.kinds}
+    kinds = claim_kinds(work.topics)
+    modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+    shape = shape_of(feed.declaration, kinds, snapshot.received_at, modified_at, allow_documentation)
+    topics = {claim: topic_of(work.topics, claim) for claim in kinds}
+    size = 0 if _is_gzip(path) else stat.st_size
     line, offset = 0, 0
 
     def counted() -> Iterator[Line]:
         nonlocal line, offset
-        for one in lines:
+        for one in read(path):
             line, _, offset = one
             yield one
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.data.topic import topics
 from pipeline.domain import (
@@ -35,7 +36,7 @@ from pipeline.ingest.run import IngestResult, apply_accepted, ingest
 from pipeline.ingest.verdict import verdict
 from pipeline.store import campaigns, feeds, lives, workers
 from pipeline.store import ingest as store
-from pipeline.store.db import Database, rows
+from pipeline.store.db import Database, explain, rows
 from pipeline.store.tables import cases, events, observations, rejects, snapshots, targets
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -293,6 +294,30 @@ def test_two_processes_at_once_double_nothing(db: Database, tmp_path: Path, in_o
     said = sorted(process.communicate(timeout=60)[0] for process in processes)
     assert said in (["done\n", "done\n"], ["another has it\n", "done\n"])
     assert content(db) == in_one_go
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(sqlite_template: Path, tmp_path: Path, in_one_go: object) -> None:
+    shutil.copy(sqlite_template, tmp_path / "tocsin.db")
+    db = Database(f"sqlite:///{tmp_path / 'tocsin.db'}")
+    campaign(db)
+    feed, path, worker_id = declared(db), many(tmp_path, 120), worker(db)
+
+    def fill(what: str, done: int, _total: int) -> None:
+        if what == "lines applied" and done == 40:
+            with db.write() as connection:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    with pytest.raises(DBAPIError, match="disk is full") as caught:
+        read(db, path, feed, progress=fill, worker_id=worker_id)
+    told = explain(caught.value)
+    assert isinstance(told, TryAgain)
+    assert "nothing is lost" in told.next_step
+    with db.write() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    read(db, path, feed)
+    assert content(db) == in_one_go
+    db.close()
 
 
 def test_who_lost_its_lease_writes_nothing_more(db: Database, tmp_path: Path) -> None:
