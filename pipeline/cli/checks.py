@@ -172,7 +172,7 @@ def disk(loaded: config.Loaded) -> Iterator[Finding]:
     folder = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else loaded.folder
     free = shutil.disk_usage(folder if folder.exists() else loaded.folder).free
     grade = Grade.FAIL if free < FULL_DISK else Grade.WARN if free < LOW_DISK else Grade.OK
-    what = words.text("{size} GiB free in {folder}", size=f"{free / (1 << 30):.1f}", folder=folder)
+    what = words.text("{size} GiB free in {folder}", size=words.decimal(free / (1 << 30)), folder=folder)
     yield Finding(
         "disk", grade, what, "", "" if grade is Grade.OK else words.text("Make room before a large feed is read.")
     )

@@ -54,7 +54,7 @@ def status(ctx: click.Context) -> None:
             (
                 (words.text("database"), url),
                 (words.text("version"), f"{how['kind']} {how['version']}"),
-                (words.text("size"), f"{how['bytes'] / MEBIBYTE:.1f} MiB"),
+                (words.text("size"), words.text("{size} MiB", size=words.decimal(how["bytes"] / MEBIBYTE))),
                 (words.text("schema"), at or words.text("none")),
                 (words.text("up to date"), words.text("yes") if wrong is None else words.text("no")),
                 (words.text("survives a power cut"), words.text("yes") if how["durable"] else words.text("no")),

@@ -98,7 +98,7 @@ def proof(person: persons.Person) -> str:
     """Say what proves that it is this person."""
     if person.principal:
         return words.text("signature")
-    return words.text("password") if person.password_hash else words.text("none")
+    return words.text("password") if person.password_hash else words.text("no proof")
 
 
 @person.command()

@@ -52,7 +52,8 @@ def addresses(text: str) -> tuple[Address, Address]:
         else:
             low = high = ip_address(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text} is not a network: {error}") from None
+        message = str(error)
+        raise click.BadParameter(f"{text} is not a network: {message}") from None
     if low.version != high.version or int(low) > int(high):
         raise click.BadParameter(f"{text} is not a range")
     return low, high

@@ -39,7 +39,7 @@ def progress() -> Iterator[Progress]:
 def rate(done: int, total: int, seconds: float) -> str:
     """Return the rate, and the time left where the total is known: `240/s, 16 s left`."""
     per_second = done / seconds if seconds > 0 else 0.0
-    speed = f"{words.number(round(per_second))}/s" if per_second >= 10 else f"{per_second:.1f}/s"
+    speed = f"{words.number(round(per_second))}/s" if per_second >= 10 else f"{words.decimal(per_second)}/s"
     if not total or not per_second or done > total:
         return speed
     return words.text("{rate}, {time} left", rate=speed, time=length((total - done) / per_second))

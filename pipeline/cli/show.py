@@ -108,7 +108,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str
     """Return the lines of a table.  Headings are in the reader's language (words.each); cells are cleaned here."""
     cells = [[cell(value) for value in row] for row in rows]
     if not cells:
-        return [words.text("none")]
+        return [words.text("nothing to show")]
     return _rich(headings, cells) if colourful(sys.stdout) else _aligned(headings, cells)
 
 

@@ -78,6 +78,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", NO_BREAK) if language() == "fr" else f"{value:,}"
 
 
+def decimal(value: float) -> str:
+    """Return a number with one decimal place: 0.3 in English, 0,3 in French."""
+    return f"{value:.1f}".replace(".", ",") if language() == "fr" else f"{value:.1f}"
+
+
 def sentence(english: str) -> str:
     """Return a finished English sentence in the reader's language; as it is where no msgid fits."""
     if language() == "en" or not english or len(english) > MAX_SENTENCE:
@@ -110,10 +115,18 @@ def _lookup(msgid: str) -> str:
 
 @cache
 def templates(language: str) -> tuple[Template, ...]:
-    """Return the translated msgids that have places, the most definite first; those without a word would fit anything."""
+    """Return the translated msgids that have places: first what introduces another one, then the most definite ones.
+
+    Those without a word of their own would fit anything, and are left out.
+    """
     made = [m for m, said in catalogue(language).items() if said and PLACE.search(m) and WORD.search(PLACE.sub("", m))]
-    made.sort(key=lambda msgid: (-len(PLACE.sub("", msgid)), msgid))
+    made.sort(key=lambda msgid: (not _wraps(msgid), -len(PLACE.sub("", msgid)), msgid))
     return tuple(Template(msgid, tuple(PLACE.split(msgid))) for msgid in made)
+
+
+def _wraps(msgid: str) -> bool:
+    """True for what introduces another sentence, such as `Invalid value: {message}`."""
+    return not msgid.startswith("{") and any(name in SPOKEN_AGAIN for name in PLACE.findall(msgid))
 
 
 def _pattern(parts: tuple[str, ...]) -> re.Pattern[str]:

@@ -87,6 +87,12 @@ SYSTEM = (
     "Connection reset by peer",
 )
 
-STORE = ("suppression", "exclusion", "any wave")
+STORE = ("suppression", "exclusion", "any wave", "there are: {names}", "there is none yet")
 
-FOREIGN = (*CLICK, *SETTINGS, *TOML, *SYSTEM, *STORE)
+ADDRESSES = (
+    "{network} has host bits set",
+    "{text} does not appear to be an IPv4 or IPv6 address",
+    "{text} does not appear to be an IPv4 or IPv6 network",
+)
+
+FOREIGN = (*CLICK, *SETTINGS, *TOML, *SYSTEM, *STORE, *ADDRESSES)

@@ -69,7 +69,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 def test_a_plain_table_lines_up_and_its_cells_are_clean() -> None:
     lines = show.table(["name", "n"], [("a", 1), ("long\nname\x1b[0m", None)])
     assert lines == ["name           n", "a              1", "long name\ufffd[0m"]
-    assert show.table(["name"], []) == ["none"]
+    assert show.table(["name"], []) == ["nothing to show"]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,11 @@ def test_every_state_role_and_reason_has_a_word() -> None:
             "No suppression of 192.0.2.0/24 is in force",
             "Aucune inscription à la liste de non-envoi de 192.0.2.0/24 n'est en vigueur",
         ),
+        (
+            "Invalid value: 192.0.2.1/24 is not a network: 192.0.2.1/24 has host bits set",
+            f"Valeur non valable{NB}: 192.0.2.1/24 n'est pas un réseau{NB}: "
+            "192.0.2.1/24 nomme une adresse à l'intérieur du réseau",
+        ),
         ("Nobody has ever said this", "Nobody has ever said this"),
         ("", ""),
     ],
