@@ -174,3 +174,12 @@ def test_the_nearest_wish_decides_the_language(
     flag: str, environment: dict[str, str], configured: str, expected: str
 ) -> None:
     assert words.choose(flag, environment, configured) == expected
+
+
+def test_every_message_is_found_again_in_what_was_made_from_it() -> None:
+    words.use("fr")
+    for msgid, string in pairs():
+        if isinstance(msgid, str) and words.WORD.search(words.PLACE.sub("", msgid)):
+            values = {name: f"value-{i}" for i, name in enumerate(words.PLACE.findall(msgid))}
+            english, french = (words.PLACE.sub(lambda place: values[place[1]], str(text)) for text in (msgid, string))  # noqa: B023
+            assert words.sentence(english) == french
