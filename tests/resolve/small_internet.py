@@ -1,0 +1,143 @@
+"""The sandbox's registries for tests of a whole run of resolve, and the run itself."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from pipeline.net import rdap, whois
+from pipeline.net.http import HttpSettings
+from pipeline.net.whois import WhoisSettings
+from pipeline.resolve.run import ResolveSettings, Resolving, Result, resolve
+from pipeline.sandbox import rdap_server, whois_server
+from pipeline.sandbox.networks import Fault, Network, RangeTable, RdapFault
+from pipeline.sandbox.rdap_server import RdapTable
+from pipeline.sandbox.recorded import Recorded
+from pipeline.sandbox.thread import in_thread
+from pipeline.sandbox.whois_server import WhoisTable
+from pipeline.store.db import Database
+from pipeline.store.resolve import DueCase
+
+HTTP = HttpSettings("tocsin-test/1", timeout=5.0, allow_plain_http_to_loopback=True)
+SETTINGS = ResolveSettings(
+    rate=0,
+    rates={},
+    per_day={},
+    keep=timedelta(days=30),
+    keep_negative=timedelta(days=7),
+    whois_hosts={},
+    whois_rate=0,
+    allow_documentation=True,
+)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def network(prefix: str, abuse: str = "", fault: RdapFault | None = None, times: int = 0, **facts: Any) -> Network:
+    """A network of a registry (ripencc unless said), called after its prefix."""
+    inside = ip_network(prefix)
+    facts = {"registry": "ripencc", "handle": prefix, **facts}
+    return Network(inside[0], inside[-1], abuse=abuse, fault=Fault(fault, times) if fault else None, **facts)
+
+
+@dataclass
+class Internet:
+    """Where the servers are, and what they have been asked."""
+
+    root: str
+    log: rdap_server.Log = field(default_factory=list)
+    whois_hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    whois_log: whois_server.Log = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[str]:
+        """The paths that were asked for, without the bootstrap files, in order."""
+        return [path for _, path in self.log if "/bootstrap/" not in path]
+
+    def times(self) -> list[datetime]:
+        return [at for at, path in self.log if "/bootstrap/" not in path]
+
+
+@contextlib.contextmanager
+def internet(
+    networks: Sequence[Network],
+    *,
+    whois_networks: Sequence[Network] | None = None,
+    recorded: Recorded | None = None,
+    faults: Mapping[str, Fault] | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[Internet]:
+    """Serve networks by RDAP, and others by the WHOIS server of ripencc if any are given."""
+    log: rdap_server.Log = []
+    said: whois_server.Log = []
+    hosts = {}
+    with contextlib.ExitStack() as stack:
+        table = RdapTable(RangeTable(networks), (), recorded, dict(faults or {}))
+        port = stack.enter_context(in_thread(rdap_server.serve(table, clock, log, host)))
+        if whois_networks is not None:
+            names = WhoisTable(RangeTable(whois_networks))
+            hosts["ripencc"] = (
+                "127.0.0.1",
+                stack.enter_context(in_thread(whois_server.serve(names, "ripencc", clock, said))),
+            )
+        yield Internet(f"http://{host}:{port}/", log, hosts, said)
+
+
+def everybody(cases: Sequence[DueCase]) -> set[int]:
+    return {case.id for case in cases}
+
+
+def silent(_what: str, _done: int, _of: int) -> None:
+    pass
+
+
+def files(net: Internet) -> dict[int, Mapping[str, Any]]:
+    return {v: rdap.fetch_json(f"{net.root}bootstrap/ipv{v}.json", HTTP, clock).value for v in (4, 6)}
+
+
+@contextlib.contextmanager
+def resolving(
+    db: Database,
+    net: Internet,
+    worker_id: int,
+    *,
+    http: HttpSettings = HTTP,
+    settings: ResolveSettings = SETTINGS,
+    **given: Any,
+) -> Iterator[Resolving]:
+    """What a run is given, over real edges; `given` replaces parts of it."""
+    with rdap.edge(http, clock) as asks, whois.edge(WhoisSettings(timeout=5.0, allow_loopback=True), clock) as names:
+        yield Resolving(
+            **{
+                "db": db,
+                "rdap": asks,
+                "whois": names,
+                "registries": given.pop("registries", None) or files(net),
+                "settings": settings,
+                "worth": everybody,
+                "worker_id": worker_id,
+                "clock": clock,
+                "progress": silent,
+                "patience": timedelta(seconds=30),
+                **given,
+            }
+        )
+
+
+def run(db: Database, net: Internet, worker_id: int, **given: Any) -> Result:
+    with resolving(db, net, worker_id, **given) as prepared:
+        return resolve(prepared)
+
+
+def spread(prefix: str, length: int, count: int) -> list[str]:
+    """The first `count` prefixes of that length in a prefix."""
+    inside = ip_network(prefix)
+    size = 1 << (inside.max_prefixlen - length)
+    return [f"{ip_address(int(inside[0]) + i * size)}/{length}" for i in range(count)]
+
+
+Worth = Callable[[Sequence[DueCase]], set[int]]
