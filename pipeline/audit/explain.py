@@ -156,7 +156,8 @@ def _objection(
 STANDS = {"seen": "in.unresolved", "no_contact": "out.no_contact", "excluded": "out.excluded", "fixed": "out.fixed",
           "dormant": "out.dormant", "exhausted": "out.exhausted"}  # fmt: skip
 OF_WAVE = {"planned": "render", "rendered": "approve", "approved": "release", "sending": "send"}
-ENDED = ("refused", "bounced", "expired", "withdrawn", "suppressed")
+LOST = ("refused", "bounced", "expired")  # the contact was written to, and does not have the letter
+ENDED = (*LOST, "withdrawn", "suppressed")
 
 
 def _judge(
@@ -177,11 +178,13 @@ def _judge(
     if case["exposure"] == "unchecked":
         return "in.unchecked", *checked
     if letter is not None and letter["state"] == "uncertain":
-        return "in.letter", "settle", _step(f"tocsin letter settle {letter['id']}", None)
+        return "in.letter", "settle", _step(f"tocsin letter settle {letter['id']} OUTCOME --reason ...", None)
     if wave is not None and wave["state"] in UNFINISHED and (letter is None or letter["state"] not in ENDED):
         return "in.letter", *_of_wave(letter, wave, now)
     if case["exposure"] != "open":
         return "out.exposure", *checked
+    if letter is not None and letter["state"] in LOST:
+        return "out.not_sent", *checked
     if objection:
         return "out.objection", checked[0], {**checked[1], "objection": objection}
     return "in.ready", "plan", _step(f"tocsin wave plan {campaign['name']}", None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.audit import codes
 from pipeline.audit.codes import meaning
-from pipeline.audit.record import Record, actor
+from pipeline.audit.record import Record, Rows, actor
 from pipeline.audit.say import Exact, Line, Say, Word, say
 
 Row = Mapping[str, Any]
@@ -19,20 +19,30 @@ def event_lines(record: Record) -> Iterator[Line]:
     if "events" in record.cut:
         yield Line(say("Only the newest events are told here; --json has them all."))
     for row in record.events:
-        yield from lines_of(row, record.texts, record.names)
+        yield from lines_of(row, record.texts, record.names, known(record.campaigns, record.waves))
 
 
-def lines_of(row: Row, texts: Mapping[str, str | None], names: Mapping[str, str]) -> Iterator[Line]:
+def known(campaigns: Rows, waves: Rows) -> dict[tuple[str, int], str]:
+    """Return what people call campaigns and waves: a campaign's name, a wave's number in it."""
+    found = {("campaign", row["id"]): row["name"] for row in campaigns}
+    return found | {("wave", row["id"]): f"{row['campaign']}/{row['number']}" for row in waves}
+
+
+def lines_of(
+    row: Row, texts: Mapping[str, str | None], names: Mapping[str, str], called: Mapping[tuple[str, int], str]
+) -> Iterator[Line]:
     """Yield one event: what happened, and below it who did it, why, and the values it stands for."""
-    yield Line(event(row), row["at"])
+    yield Line(event(row, called), row["at"])
     if row["by"] != "tocsin":
         yield Line(say("done by {by}", by=actor(names, row["by"])), depth=1)
     yield from (Line(detail, depth=1) for detail in event_details(texts, row))
 
 
-def event(row: Row) -> Say | Exact:
+def event(row: Row, called: Mapping[tuple[str, int], str]) -> Say | Exact:
     """Return one event as a sentence."""
-    return meaning(codes.EVENTS, row["what"], {"id": row["subject_id"]})
+    return meaning(
+        codes.EVENTS, row["what"], {"id": called.get((row["subject"], row["subject_id"]), row["subject_id"])}
+    )
 
 
 def event_details(texts: Mapping[str, str | None], row: Row) -> Iterator[Say | Exact]:

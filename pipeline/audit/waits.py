@@ -153,7 +153,9 @@ def budgets(figures: Figures, settings: StatusSettings, now: datetime) -> list[B
 def _deliveries(figures: Figures) -> Iterator[Wait]:
     held = sum(row["snapshots"] for row in figures.deliveries if row["verdict"] == "held")
     if held:
-        yield Wait("delivery.held", {"count": held}, f"tocsin snapshot release {figures.held_deliveries[0]}")
+        yield Wait(
+            "delivery.held", {"count": held}, f"tocsin snapshot release {figures.held_deliveries[0]} --reason ..."
+        )
 
 
 def _cases(figures: Figures) -> Iterator[Wait]:
@@ -204,18 +206,20 @@ def _letters(figures: Figures) -> Iterator[Wait]:
             yield Wait("letter.later", {**which, "count": later}, "tocsin run", at)
     unknown = sum(row["letters"] for row in figures.letters if row["state"] == "uncertain")
     if unknown:
-        yield Wait("letter.uncertain", {"count": unknown}, f"tocsin letter settle {figures.uncertain}")
+        yield Wait(
+            "letter.uncertain", {"count": unknown}, f"tocsin letter settle {figures.uncertain} OUTCOME --reason ..."
+        )
 
 
 def _stops(figures: Figures) -> Iterator[Wait]:
     for hold in figures.holds:
         scope = {name: hold[name] for name in ("campaign", "wave", "mailbox", "domain")}
         named = "".join(f" --{OPTIONS[name]} {value}" for name, value in scope.items() if value)
-        yield Wait("hold", {**scope, "reason": hold["reason"]}, f"tocsin release{named}")
+        yield Wait("hold", {**scope, "reason": hold["reason"]}, f"tocsin release{named} --reason ...")
     names = {row["id"]: row["name"] for row in figures.campaigns}
     for campaign in figures.campaigns:
         if campaign["mode"] == "training" and campaign["closed_at"] is None:
-            yield Wait("training", {"campaign": campaign["name"]}, f"tocsin campaign golive {campaign['name']}")
+            yield Wait("training", {"campaign": campaign["name"]})
     for row in figures.withheld:
         yield Wait(
             "withheld", {"campaign": names[row["campaign_id"]], "count": row["letters"], "reason": row["reason"]}

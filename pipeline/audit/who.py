@@ -154,6 +154,12 @@ def _names(connection: Connection, record: Record) -> None:
     record.names = log.names_of(connection, actors)
 
 
+def named_in(connection: Connection, found: Rows) -> tuple[Rows, Rows]:
+    """Return the campaigns and the waves that events are about."""
+    about = {kind: {row["subject_id"] for row in found if row["subject"] == kind} for kind in ("campaign", "wave")}
+    return store.campaigns_of(connection, about["campaign"]), store.waves_of(connection, about["wave"])
+
+
 def digests(found: Rows) -> set[str]:
     """Return every value in the data of events that may stand for a kept text."""
     return {digest for row in found for digest in DIGEST.findall(row["data"])}

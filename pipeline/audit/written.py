@@ -146,10 +146,11 @@ def _attempt_details(row: Row) -> Iterator[Say | Exact]:
     relay, tls = row["relay"] or say("not on record"), row["tls"] or say("without encryption, or not on record")
     yield say("relay: {relay}; TLS: {tls}", relay=relay, tls=tls)
     yield say("from {sender} to {recipient}", sender=row["sender"], recipient=row["recipient"])
-    yield say("SHA-256 of the bytes as sent: {sha256}", sha256=row["sha256"])
     if row["dot_at"] is None:
+        yield say("SHA-256 of the bytes that were to be sent: {sha256}", sha256=row["sha256"])
         yield say("its end was never sent, so it cannot have been taken")
     else:
+        yield say("SHA-256 of the bytes as sent: {sha256}", sha256=row["sha256"])
         yield say("its end could be sent from {at} on", at=row["dot_at"])
     if row["reply"]:
         words = Exact(" ".join(str(part) for part in (row["reply"], row["enhanced"], row["reply_text"]) if part))

@@ -225,11 +225,12 @@ def log_(campaign: str, subject: str, what: str, since: str, after: int | None, 
         )
         texts = log.texts_of(connection, who.digests(page))
         names = log.names_of(connection, {row["by"] for row in page})
+        called = logged.known(*who.named_in(connection, page))
     for row in page:
         if given().json:
             click.echo(compact(_event(row, texts)))
         else:
-            for text in map(line, logged.lines_of(row, texts, names)):
+            for text in map(line, logged.lines_of(row, texts, names, called)):
                 click.echo(show.clean(f"{row['id']:>8}{text}"))
     if len(page) == limit:
         forward = after is not None or (start is not None and before is None)

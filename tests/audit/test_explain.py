@@ -155,8 +155,9 @@ def test_a_case_is_in_or_out_by_its_state(now: datetime, changes: dict[str, Any]
         ("approved", {"state": "approved"}, "in.letter", "release", "tocsin send c --wave 6 --execute"),
         ("sending", {"state": "approved"}, "in.letter", "send", "tocsin run"),
         ("sending", {"state": "deferred", "due_at": timedelta(hours=2)}, "in.letter", "send_later", "tocsin run"),
-        ("sending", {"state": "uncertain"}, "in.letter", "settle", "tocsin letter settle 11"),
+        ("sending", {"state": "uncertain"}, "in.letter", "settle", "tocsin letter settle 11 OUTCOME --reason ..."),
         ("done", {"state": "withdrawn"}, "in.ready", "plan", "tocsin wave plan c"),
+        ("done", {"state": "refused"}, "out.not_sent", "verify_later", "tocsin verify"),
         ("cancelled", None, "in.ready", "plan", "tocsin wave plan c"),
     ],
 )

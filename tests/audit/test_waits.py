@@ -55,7 +55,7 @@ def test_nothing_waits_where_nothing_is(now: datetime) -> None:
 def test_a_held_delivery_waits_for_a_person(now: datetime) -> None:
     deliveries = [{"verdict": "held", "snapshots": 2}, {"verdict": "accepted", "snapshots": 9}]
     made = found(now, deliveries=deliveries, held_deliveries=[4, 7])
-    assert made == [("delivery.held", "tocsin snapshot release 4")]
+    assert made == [("delivery.held", "tocsin snapshot release 4 --reason ...")]
 
 
 def test_due_cases_wait_for_their_stage_and_later_ones_for_a_time(now: datetime) -> None:
@@ -112,7 +112,7 @@ def test_letters_being_sent_wait_now_or_until_a_time(now: datetime) -> None:
 def test_an_uncertain_letter_waits_for_a_persons_word(now: datetime) -> None:
     letters = [{"wave_id": 5, "state": "uncertain", "letters": 2, "due": 0, "next_at": None}]
     made = found(now, waves=[WAVE | {"state": "done"}], letters=letters, uncertain=11)
-    assert made == [("letter.uncertain", "tocsin letter settle 11")]
+    assert made == [("letter.uncertain", "tocsin letter settle 11 OUTCOME --reason ...")]
 
 
 HOLD = {"campaign": None, "wave": None, "mailbox": None, "domain": "", "reason": "a complaint"}
@@ -133,7 +133,7 @@ def test_a_hold_says_what_it_stops_and_how_it_ends(
 ) -> None:
     [wait] = waits(replace(NOTHING, holds=[HOLD | changes]), SETTINGS, now)
     assert spoken(sentence(wait)) == f"A hold on {what} stops sending: a complaint"
-    assert wait.command == command
+    assert wait.command == f"{command} --reason ..."
 
 
 def test_training_mode_and_what_it_withheld_are_told(now: datetime) -> None:

@@ -3,16 +3,19 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
 from pipeline import cli
+from pipeline.audit import explain, waits
 from pipeline.cli import context
 from pipeline.cli.status import watching
 from pipeline.domain import LetterState
@@ -235,3 +238,16 @@ def test_a_letter_that_waits_is_not_said_to_have_left(tocsin: Tocsin, db: Databa
     out = tocsin("who", ADDRESS).out
     assert "is approved and has not left" in out
     assert "handed" not in out.split("What it means now")[1].replace("known to have been handed over", "")
+
+
+def test_every_command_that_is_to_be_typed_next_exists() -> None:
+    sources = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (waits, explain)]
+    lines = {line for source in sources for line in re.findall(r'"tocsin ([a-z ]+)', source)}
+    assert len(lines) > 8
+    for line in sorted(lines):
+        command: click.Command = cli.root
+        for name in line.split():
+            if isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), name)
+                assert found is not None, f"tocsin {line}"
+                command = found
