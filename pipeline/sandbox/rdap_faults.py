@@ -94,7 +94,7 @@ async def _oversized(request: web.Request, network: Network | None, base: str) -
 
 
 async def _bomb(request: web.Request, network: Network | None, base: str) -> web.StreamResponse:
-    packed = gzip.compress(_whole(network, base)[:-1] + b" " * BOMB + b"}", 9)
+    packed = await asyncio.to_thread(gzip.compress, _whole(network, base)[:-1] + b" " * BOMB + b"}", 9)
     return web.Response(body=packed, headers={"Content-Type": JSON, "Content-Encoding": "gzip"})
 
 

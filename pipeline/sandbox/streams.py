@@ -13,30 +13,32 @@ Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 @contextlib.asynccontextmanager
 async def listening(converse: Conversation, host: str, port: int, longest_line: int = 1 << 16) -> AsyncIterator[int]:
     """Hold `converse` with each client until left, then cut off those that are still there; gives the port."""
-    under_way: set[asyncio.Task[None]] = set()
+    under_way: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                await converse(reader, writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await converse(reader, writer)
             writer.close()
-        finally:
-            if not writer.is_closing():
-                writer.transport.abort()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            await writer.wait_closed()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(one(reader, writer))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        under_way[task] = writer
+        task.add_done_callback(end)
+
+    def end(task: asyncio.Task[None]) -> None:
+        under_way.pop(task).transport.abort()  # at once, whatever has become of the conversation
+        if not task.cancelled():
+            task.result()
 
     server = await asyncio.start_server(begin, host, port, limit=longest_line)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        for task in under_way:
+        left = list(under_way)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # for the loop to close what was aborted

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+SETTLING = 0.01  # seconds in which connections that were accepted a moment ago reach the server, which then closes them
+
 
 @contextlib.contextmanager
 def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
@@ -28,6 +30,7 @@ def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
             opened.append(given)
             ready.set()
             await over.wait()
+            await asyncio.sleep(SETTLING)
 
     def run() -> None:
         try:
