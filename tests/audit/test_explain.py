@@ -169,6 +169,13 @@ def test_a_case_in_a_wave_waits_for_what_the_wave_waits_for(
     assert (made.verdict, made.next, made.values["command"]) == (verdict, after, command)
 
 
+def test_a_case_that_left_its_letter_waits_for_another(now: datetime) -> None:
+    left = letter_rows("sending", {"state": "approved"})
+    left["told"][0]["dropped_at"] = now
+    made = one(now, case(now), **left)
+    assert (made.verdict, made.letter) == ("in.ready", None)
+
+
 def test_stops_and_campaigns_put_a_case_out(now: datetime) -> None:
     excluded = {"lifted_at": None, "until": None, "reason": "law", "at": now}
     assert one(now, case(now), exclusions=[excluded]).verdict == "out.excluded"
