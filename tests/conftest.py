@@ -16,14 +16,14 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-# Gfrom pipeline.net import guard
+from pipeline.net import guard
 from pipeline.store import migrate
 from pipeline.store.db import Database
 from tests.databases import MIGRATIONS, administer, named
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 
-# Gguard.install()
+guard.install()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ Standards: RFC 5321 4.2.1, 4.5.4.1; RFC 1047; RFC 3463.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ from pipeline.store.keys import Keys
 from pipeline.store.lives import Lease
 
 BY = "tocsin"
-LOOK_AHEAD = 20  # letters put to the gate beyond those that there is room for
+LOOK_AHEAD = 5  # letters put to the gate beyond those that there is room for
 AHEAD = timedelta(seconds=2)  # a slot further away than that is not taken yet
 PATIENCE = timedelta(minutes=2)  # a pause longer than that ends the run; the next one goes on
 LONGEST_DRAIN = 30.0  # seconds given to open transactions when a person stops us
@@ -131,8 +131,8 @@ def recover(connection: Connection, now: datetime) -> int:
     Without a dot the letter cannot have been accepted: it goes back.  With one it is UNCERTAIN (RFC 1047).
     """
     safe, unknown, open_attempts = store.abandoned(connection, now)
-    for attempt_id in open_attempts:
-        store.record_reply(connection, attempt_id, {"ended_at": now, "outcome": "abandoned"})
+    ended = [{"attempt": attempt_id, "ended_at": now, "outcome": "abandoned"} for attempt_id in open_attempts]
+    store.record_replies(connection, ended)
     given_back = {"worker_id": None, "due_at": now}
     lives.advance(connection, safe, Event.LETTER_RELEASED, now, BY, why="worker_died", values=given_back)
     lives.advance(connection, unknown, Event.LETTER_UNCERTAIN, now, BY, why="worker_died", values={"worker_id": None})
@@ -183,60 +183,87 @@ def _dots(run: Sending, connection: Connection, ready: Sequence[Ready], now: dat
 
 
 def _replies(run: Sending, connection: Connection, results: Sequence[Result], now: datetime) -> None:
-    """Write down how transactions ended, and move their letters."""
+    """Write down how transactions ended, and move their letters, those of one fate together."""
+    if not results:
+        return
+    fates: dict[tuple[Kind, str, datetime | None], list[int]] = defaultdict(list)
+    said = {result.letter_id: result for result in results}
+    kinds: dict[int, Kind] = {}
     for result in results:
         judgement = judge(result.stage, result.reply, result.enhanced, result.text, result.dot_written)
-        values = {
-            "ended_at": now,
-            "relay": result.relay,
-            "tls": result.tls,
-            "stage": result.stage,
-            "reply": result.reply,
-            "enhanced": result.enhanced,
-            "reply_text": result.text,
-            "outcome": judgement.kind.value,
-        }
-        store.record_reply(connection, result.attempt_id, values)
-        _move(run, connection, result, judgement, now)
-        run.under_way.pop(result.letter_id)
-        run.wire.done()
+        kinds[result.letter_id] = judgement.kind
+        why = result.enhanced or str(result.reply or result.stage)
+        due_at = _due_again(connection, result.letter_id, judgement, now)
+        fates[judgement.kind, why, due_at].append(result.letter_id)
+        _hear_of_the_relay(run, connection, result, judgement, now)
+        run.tally[judgement.kind.value] += 1
+    store.record_replies(connection, [_reply(result, kinds[result.letter_id], now) for result in results])
+    claims = {letter: run.under_way[letter].claims[letter] for letter in said}
+    lease = Lease(run.worker_id, claims)
+    for (kind, why, due_at), ids in fates.items():
+        _move(connection, kind, why, due_at, ids, said, lease, now)
+    for letter in said:
+        run.under_way.pop(letter)
+    run.wire.done(len(said))
 
 
-def _move(run: Sending, connection: Connection, result: Result, judgement: Judgement, now: datetime) -> None:
-    lease = run.under_way[result.letter_id]
-    kind, due_at, why = judgement.kind, None, result.enhanced or str(result.reply or result.stage)
-    if kind is Kind.DEFERRED:
-        due_at = _again(connection, result.letter_id, now)
-    elif kind is Kind.RELEASED:
-        due_at = now + timedelta(seconds=30 if judgement.scope in (Scope.RELAY, Scope.US) else 0)
+def _move(
+    connection: Connection,
+    kind: Kind,
+    why: str,
+    due_at: datetime | None,
+    ids: Sequence[int],
+    said: Mapping[int, Result],
+    lease: Lease,
+    now: datetime,
+) -> None:
+    """Move letters that ended alike; what was handed over makes its cases NOTICED."""
+
+    def data(letter: int) -> dict[str, Any]:
+        return {"attempt": said[letter].attempt_id, "stage": said[letter].stage, "reply": said[letter].reply}
+
     values = {"worker_id": None, "due_at": due_at, "reason": why}
     event = Event(f"letter.{kind.value}")
-    lives.advance(
-        connection,
-        [result.letter_id],
-        event,
-        now,
-        BY,
-        why=why,
-        data=lambda _: {"attempt": result.attempt_id, "stage": result.stage, "reply": result.reply},
-        lease=lease,
-        values=values,
-    )
+    lives.advance(connection, ids, event, now, BY, why=why, data=data, lease=lease, values=values)
     if kind is Kind.DEFERRED and due_at is None:
-        lives.advance(connection, [result.letter_id], Event.LETTER_EXPIRED, now, BY, why="five_days")
+        lives.advance(connection, ids, Event.LETTER_EXPIRED, now, BY, why="five_days")
     if kind is Kind.HANDED:
-        store.noticed(connection, result.letter_id, now, BY)
+        store.noticed(connection, ids, now, BY)
+
+
+def _reply(result: Result, kind: Kind, now: datetime) -> dict[str, Any]:
+    return {
+        "attempt": result.attempt_id,
+        "ended_at": now,
+        "relay": result.relay,
+        "tls": result.tls,
+        "stage": result.stage,
+        "reply": result.reply,
+        "enhanced": result.enhanced,
+        "reply_text": result.text,
+        "outcome": kind.value,
+    }
+
+
+def _due_again(connection: Connection, letter_id: int, judgement: Judgement, now: datetime) -> datetime | None:
+    """Return when a letter is due again: by RFC 5321 4.5.4.1 if deferred (None: give it up), soon if released."""
+    if judgement.kind is Kind.DEFERRED:
+        first, count = store.tries(connection, letter_id)
+        return next_attempt(first, now, count)
+    if judgement.kind is Kind.RELEASED:
+        return now + timedelta(seconds=30 if judgement.scope in (Scope.RELAY, Scope.US) else 0)
+    return None
+
+
+def _hear_of_the_relay(
+    run: Sending, connection: Connection, result: Result, judgement: Judgement, now: datetime
+) -> None:
+    """Slow down where the relay asks for it, and count what it says against us rather than against a letter."""
     if judgement.scope is Scope.RELAY and result.reply:
         budgets.postpone(connection, f"mail:relay:{run.settings.relay}", now + timedelta(seconds=60))
-    about_us = judgement.scope is Scope.US or (kind is Kind.RELEASED and judgement.scope is Scope.RELAY)
+    about_us = judgement.scope is Scope.US or (judgement.kind is Kind.RELEASED and judgement.scope is Scope.RELAY)
     run.refusals_of_us = run.refusals_of_us + 1 if about_us else 0
     run.last_words = f"{result.relay} at {result.stage}: {result.reply or ''} {result.enhanced} {result.text}".strip()
-    run.tally[kind.value] += 1
-
-
-def _again(connection: Connection, letter_id: int, now: datetime) -> datetime | None:
-    first, count = store.tries(connection, letter_id)
-    return next_attempt(first, now, count)
 
 
 def _claim(run: Sending, connection: Connection, before: Claimed, now: datetime) -> Claimed:
@@ -354,9 +381,10 @@ def _intend(
         return ()
     lease = store.claim(connection, [due.id for due, _ in ready], run.worker_id, now, BY)
     letters, values = [], []
+    bodies = store.read_bodies(connection, {due.sha256 for due, _ in ready})
     for due, slot in ready:
         top = head(slot)
-        data = top + store.body(connection, due.sha256)
+        data = top + bodies[due.sha256]
         sender = run.keys.envelope_sender(run.settings.sender, due.id)
         letters.append(Send(due.id, 0, sender, due.recipient, data, max((slot - now).total_seconds(), 0.0)))
         values.append(

@@ -7,12 +7,12 @@ UNCERTAIN.  Standards: RFC 5321 4.5.4.1, RFC 1047.
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, CaseState, Event, LetterState
@@ -187,9 +187,10 @@ def postpone(connection: Connection, letter_id: int, until: datetime) -> None:
     connection.execute(update(letters).where(letters.c.id == letter_id).values(due_at=until))
 
 
-def body(connection: Connection, sha256: bytes) -> bytes:
-    """Return the stored bytes of a letter."""
-    return zlib.decompress(connection.execute(select(bodies.c.body).where(bodies.c.sha256 == sha256)).scalar_one())
+def read_bodies(connection: Connection, digests: Collection[bytes]) -> dict[bytes, bytes]:
+    """Return stored letters by their SHA-256."""
+    query = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(digests))
+    return {bytes(row.sha256): zlib.decompress(row.body) for row in connection.execute(query)}
 
 
 def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now: datetime, by: str) -> Lease:
@@ -205,13 +206,8 @@ def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now
 
 def intend(connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[int]:
     """Write attempts before their first byte leaves, and return their ids in the same order."""
-    numbers = {(v["letter_id"], v["number"]) for v in values}
-    connection.execute(insert(attempts), [dict(v) for v in values])
-    query = select(attempts.c.id, attempts.c.letter_id, attempts.c.number).where(
-        attempts.c.letter_id.in_([letter for letter, _ in numbers])
-    )
-    ids = {(row.letter_id, row.number): row.id for row in connection.execute(query)}
-    return [ids[v["letter_id"], v["number"]] for v in values]
+    made = insert(attempts).returning(attempts.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(made, [dict(value) for value in values]).scalars())
 
 
 def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, now: datetime) -> None:
@@ -223,9 +219,15 @@ def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, 
     connection.execute(update(attempts).where(attempts.c.id.in_(attempt_ids)).values(dot_at=now))
 
 
-def record_reply(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> None:
-    """Write what became of an attempt."""
-    connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(**values))
+def record_replies(connection: Connection, replies: Sequence[Mapping[str, Any]]) -> None:
+    """Write what became of attempts; each has `attempt` (its id) and the same columns."""
+    if replies:
+        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in replies[0] if name != "attempt"}
+        statement = update(attempts).where(attempts.c.id == bindparam("attempt")).values(columns)
+        rows_ = [
+            {name if name == "attempt" else f"new_{name}": value for name, value in one.items()} for one in replies
+        ]
+        connection.execute(statement, rows_)
 
 
 def tries(connection: Connection, letter_id: int) -> tuple[datetime, int]:
@@ -235,20 +237,21 @@ def tries(connection: Connection, letter_id: int) -> tuple[datetime, int]:
     return found[0], len(found)
 
 
-def noticed(connection: Connection, letter_id: int, now: datetime, by: str) -> None:
-    """The letter was handed over: the cases still in it are NOTICED."""
+def noticed(connection: Connection, letter_ids: Sequence[int], now: datetime, by: str) -> None:
+    """Letters were handed over: the cases still in them are NOTICED."""
     query = (
-        select(cases.c.id)
-        .join(notice_cases, notice_cases.c.case_id == cases.c.id)
-        .join(letters, letters.c.notice_id == notice_cases.c.notice_id)
+        select(cases.c.id, letters.c.id.label("letter"))
+        .select_from(letters)
+        .join(notice_cases, notice_cases.c.notice_id == letters.c.notice_id)
+        .join(cases, cases.c.id == notice_cases.c.case_id)
         .where(
-            letters.c.id == letter_id,
+            letters.c.id.in_(letter_ids),
             notice_cases.c.dropped_at.is_(None),
             cases.c.state == CaseState.RESOLVED,
         )
     )
-    ids = list(connection.execute(query).scalars())
-    lives.advance(connection, ids, Event.CASE_NOTICED, now, by, data=lambda _: {"letter": letter_id})
+    told = {row.id: row.letter for row in connection.execute(query)}
+    lives.advance(connection, list(told), Event.CASE_NOTICED, now, by, data=lambda case: {"letter": told[case]})
 
 
 def drop_cases(connection: Connection, notice_id: int, dropped: Mapping[int, str], now: datetime) -> None:
