@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from pipeline.domain import Address, CaseState, Exposure, Observation, Verdict
 from pipeline.store import events, workers
 from pipeline.store.bulk import insert_rows
-from pipeline.store.db import chunks, rows
+from pipeline.store.db import chunks
 from pipeline.store.lives import Lease
 from pipeline.store.tables import campaigns, cases, checks, feeds, observations, snapshots, targets
 
+ZONE_PARSER = "dnsbl"
 CHECKED_STATES = (CaseState.RESOLVED.value, CaseState.NOTICED.value, CaseState.EXHAUSTED.value)
 
 
@@ -30,6 +31,7 @@ class DueCase:
     id: int
     campaign_id: int
     target_id: int
+    block: Address
     exposure: Exposure
     address: Address
     port: int
@@ -49,76 +51,73 @@ class Finding:
     due_at: datetime | None
 
 
-def claim_due(connection: Connection, worker_id: int, now: datetime, limit: int) -> tuple[Lease, list[DueCase]]:
-    """Take a lease on up to `limit` cases that are due for a check, and return them."""
-    due = cases.c.state.in_(CHECKED_STATES) & (cases.c.due_at <= now)
+def claim_due(
+    connection: Connection, state: str, start: Address | None, worker_id: int, now: datetime, limit: int
+) -> tuple[Lease, list[DueCase]]:
+    """Take a lease on up to `limit` cases in one of CHECKED_STATES that are due for a check, and return them.
+
+    They come by block, from the block `start` on, as the index has them: what a run has checked is not read again.
+    """
+    due = _due(now) & (cases.c.state == state)
+    if start is not None:
+        due &= cases.c.block >= start
     lease = workers.claim(connection, cases, due, worker_id, now, limit, cases.c.block, cases.c.id)
-    found = []
-    for chunk in chunks(list(lease.claims)):
-        query = (
-            select(
-                cases.c.id,
-                cases.c.campaign_id,
-                cases.c.target_id,
-                cases.c.exposure,
-                targets.c.address,
-                targets.c.port,
-                targets.c.service,
-                targets.c.topic,
-                campaigns.c.minimum_level,
-            )
-            .join(targets, targets.c.id == cases.c.target_id)
-            .join(campaigns, campaigns.c.id == cases.c.campaign_id)
-            .where(cases.c.id.in_(chunk))
-        )
-        found += [DueCase(**{**row, "exposure": Exposure(row["exposure"])}) for row in rows(connection, query)]
-    return lease, sorted(found, key=lambda case: case.id)
+    mine = (cases.c.id, cases.c.campaign_id, cases.c.target_id, cases.c.block, cases.c.exposure)
+    about = (targets.c.address, targets.c.port, targets.c.service, targets.c.topic)
+    query = (
+        select(*mine, *about, campaigns.c.minimum_level)
+        .join(targets, targets.c.id == cases.c.target_id)
+        .join(campaigns, campaigns.c.id == cases.c.campaign_id)
+    )
+    found = [
+        DueCase(**{**row._mapping, "exposure": Exposure(row.exposure)})
+        for chunk in chunks(list(lease.claims))
+        for row in connection.execute(query.where(cases.c.id.in_(chunk)))
+    ]
+    return lease, sorted(found, key=lambda case: (case.block.version, int(case.block), case.id))
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    open_campaigns = select(campaigns.c.id).where(campaigns.c.closed_at.is_(None))
+    return (cases.c.due_at <= now) & cases.c.campaign_id.in_(open_campaigns)
 
 
 def due_count(connection: Connection, now: datetime) -> int:
     """Return how many cases are due for a check."""
-    query = select(func.count()).where(cases.c.state.in_(CHECKED_STATES), cases.c.due_at <= now)
+    query = select(func.count()).select_from(cases).where(cases.c.state.in_(CHECKED_STATES), _due(now))
     return int(connection.execute(query).scalar_one())
+
+
+OBSERVED = ("snapshot_id", "line", "address", "port", "service", "claim", "observed_at", "expires_at")
 
 
 def observed(connection: Connection, addresses: Iterable[Address]) -> dict[Address, list[dict[str, Any]]]:
     """Return the observations of accepted snapshots about each address, with their feed's name and declaration."""
     found: dict[Address, list[dict[str, Any]]] = defaultdict(list)
-    columns = (
-        observations.c.snapshot_id,
-        observations.c.line,
-        observations.c.address,
-        observations.c.port,
-        observations.c.service,
-        observations.c.claim,
-        observations.c.observed_at,
-        observations.c.expires_at,
-        feeds.c.name.label("feed"),
-        feeds.c.declaration,
+    query = (
+        select(*(observations.c[name] for name in OBSERVED), snapshots.c.feed_id)
+        .join(snapshots, snapshots.c.id == observations.c.snapshot_id)
+        .where(observations.c.topic != "", snapshots.c.verdict == Verdict.ACCEPTED)
     )
+    known = {row.id: {"feed": row.name, "declaration": row.declaration} for row in connection.execute(FEEDS)}
     for chunk in chunks(sorted(set(addresses), key=lambda address: address.packed)):
-        query = (
-            select(*columns)
-            .join(snapshots, snapshots.c.id == observations.c.snapshot_id)
-            .join(feeds, feeds.c.id == snapshots.c.feed_id)
-            .where(
-                observations.c.address.in_(chunk), observations.c.topic != "", snapshots.c.verdict == Verdict.ACCEPTED
-            )
-        )
-        for row in rows(connection, query):
-            found[row["address"]].append(row)
+        for row in connection.execute(query.where(observations.c.address.in_(chunk))):
+            found[row[2]].append({**dict(zip(OBSERVED, row, strict=False)), **known[row[-1]]})
     return found
 
 
+FEEDS = select(feeds.c.id, feeds.c.name, feeds.c.declaration)
+
+
 def last_deliveries(connection: Connection) -> dict[str, datetime]:
-    """Return when each feed last delivered something that was accepted."""
+    """Return when each feed last delivered something that was accepted; a sweep is no delivery of the whole zone."""
     query = (
-        select(feeds.c.name, snapshots.c.received_at)
+        select(feeds.c.name, func.max(snapshots.c.received_at))
         .join(snapshots, snapshots.c.feed_id == feeds.c.id)
-        .where(snapshots.c.verdict == Verdict.ACCEPTED)
-        .order_by(snapshots.c.received_at)
+        .where(snapshots.c.verdict == Verdict.ACCEPTED, feeds.c.parser != ZONE_PARSER)
+        .group_by(feeds.c.name)
     )
-    return {row["name"]: row["received_at"] for row in rows(connection, query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def add_sweep(
@@ -149,18 +148,8 @@ def add_sweep(
     )
     lines = (
         (
-            snapshot_id,
-            o.line,
-            o.address,
-            o.port,
-            o.transport,
-            o.service,
-            o.claim,
-            topic,
-            o.confidence,
-            o.observed_at,
-            end,
-            o.raw,
+            *(snapshot_id, o.line, o.address, o.port, o.transport, o.service, o.claim, topic),
+            *(o.confidence, o.observed_at, end, o.raw),
         )
         for o, topic, end in listed
     )
@@ -176,21 +165,11 @@ def record(connection: Connection, findings: Sequence[Finding], lease: Lease, no
         found = connection.execute(held.where(cases.c.id.in_(ids)).with_for_update())
         mine |= {row.id for row in found if lease.claims[row.id] == row.claim}
     kept = [finding for finding in findings if finding.case.id in mine]
-    for chunk in chunks(kept):
-        values = [
-            {
-                "case_id": finding.case.id,
-                "method": "passive",
-                "verdict": finding.verdict.value,
-                "level": finding.level,
-                "at": now,
-                "transcript": finding.transcript,
-            }
-            for finding in chunk
-        ]
-        connection.execute(insert(checks), values)
+    columns = ("case_id", "method", "verdict", "level", "at", "transcript")
+    made = ((f.case.id, "passive", f.verdict.value, f.level, now, f.transcript) for f in kept)
+    insert_rows(connection, checks, columns, made)
     _set_exposures(connection, kept, now)
-    log = [
+    log = (
         events.Entry(
             "case.checked",
             "case",
@@ -200,7 +179,7 @@ def record(connection: Connection, findings: Sequence[Finding], lease: Lease, no
             {"before": finding.case.exposure.value, "level": finding.level},
         )
         for finding in kept
-    ]
+    )
     events.write(connection, log, now, by)
 
 
@@ -208,13 +187,15 @@ def _set_exposures(connection: Connection, findings: Sequence[Finding], now: dat
     groups: dict[tuple[str, int | None, datetime | None], list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.verdict.value, finding.level, finding.due_at].append(finding)
+    for chunk in chunks(sorted(finding.case.target_id for finding in findings)):  # campaigns share targets
+        connection.execute(select(targets.c.id).where(targets.c.id.in_(chunk)).order_by(targets.c.id).with_for_update())
     for (verdict, level, due_at), members in groups.items():
-        for chunk in chunks(members):
-            changed = update(cases).where(cases.c.id.in_([finding.case.id for finding in chunk]))
+        for some in chunks(members):
+            changed = update(cases).where(cases.c.id.in_([finding.case.id for finding in some]))
             values = {"exposure": verdict, "exposure_at": now, "level": level, "due_at": due_at, "worker_id": None}
             connection.execute(changed.values(**values))
-            seen = update(targets).where(targets.c.id.in_([finding.case.target_id for finding in chunk]))
-            connection.execute(seen.values(level=level))
+            seen = update(targets).where(targets.c.id.in_([finding.case.target_id for finding in some]))
+            connection.execute(seen.where(targets.c.level.is_distinct_from(level)).values(level=level))
 
 
 def recheck(connection: Connection, campaign_id: int, older_than: timedelta, now: datetime) -> int:
@@ -229,4 +210,4 @@ def recheck(connection: Connection, campaign_id: int, older_than: timedelta, now
 
 def zone_feed(declaration: Mapping[str, Any]) -> dict[str, Any]:
     """Return the declaration of a zone as a feed (store/feeds.py)."""
-    return {"parser": "dnsbl", "claims": {}, "retain": timedelta(days=730), **declaration}
+    return {"parser": ZONE_PARSER, "claims": {}, "retain": timedelta(days=730), **declaration}

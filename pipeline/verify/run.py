@@ -13,39 +13,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.data.topic import Topic, claim_kinds, topic_of
-from pipeline.data.zone import Zone, decode
+from pipeline.data.topic import Topic
 from pipeline.domain import (
     Address,
     Clock,
+    ConfigurationError,
     EvidenceLevel,
-    Listing,
-    Observation,
     Progress,
     Wire,
     ZoneAnswer,
     ZoneQuestion,
 )
-from pipeline.store import budgets, events, feeds
+from pipeline.store import events
 from pipeline.store import verify as store
-from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection, Database
+from pipeline.verify import sweep
 from pipeline.verify.level import Claim, Reason, evidence_level, speaks_of
 from pipeline.verify.policy import SourceState, exposure, standing
+from pipeline.verify.sweep import ZoneUse as ZoneUse
 
 BY = "tocsin"
 BATCH = 500
-AHEAD = timedelta(minutes=5)  # questions to a zone are not spread over more than that
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneUse:
-    """A zone that may be asked: its facts, our limits for it, and whether a letter may name it."""
-
-    zone: Zone
-    rate: float
-    per_day: int
-    name_in_letter: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,127 +51,71 @@ class Verifying:
 
 
 def verify(run: Verifying) -> int:
-    """Check every case that is due; returns how many."""
+    """Check every case that is due; returns how many.  Raises ConfigurationError for a topic that is not known."""
     done = 0
     with run.db.read() as connection:
         total = store.due_count(connection, run.clock())
-    while True:
-        with run.db.write() as connection:
-            lease, cases = store.claim_due(connection, run.worker_id, run.clock(), BATCH)
-        if not cases:
-            return done
-        answers = _ask(run, cases)
-        with run.db.write() as connection:
-            now = run.clock()
-            for zone, said in _by_zone(answers).items():
-                _keep_sweep(run, connection, zone, said, now)
-            store.record(connection, _judge(run, connection, cases, answers, now), lease, now, BY)
-        done += len(cases)
-        run.progress("checks", done, total)
+    for state in store.CHECKED_STATES:
+        place: Address | None = None  # what was checked lies before it, and is not looked through again
+        while True:
+            with run.db.write() as connection:
+                claimed = store.claim_due(connection, state, place, run.worker_id, run.clock(), BATCH)
+            lease, cases = claimed
+            if not cases:
+                break
+            place = cases[-1].block
+            said = _ask(run, cases)
+            with run.db.write() as connection:
+                now = run.clock()
+                sweep.keep(connection, said, run.zones, run.topics, now, BY)
+                store.record(connection, _judge(run, connection, cases, said, now), lease, now, BY)
+            done += len(cases)
+            run.progress("checks", done, total)
+    return done
 
 
-def _ask(run: Verifying, cases: Sequence[store.DueCase]) -> dict[tuple[str, Address], ZoneAnswer]:
-    """Ask every zone that could speak of the cases' topics about their addresses, within its budget."""
-    answers: dict[tuple[str, Address], ZoneAnswer] = {}
-    pending = 0
-    for name, use in run.zones.items():
-        addresses = sorted({case.address for case in cases if _speaks_of_topic(use.zone, run.topics[case.topic], case)})
-        if why := run.unhealthy.get(name):
-            answers |= {(name, a): ZoneAnswer(name, a, Listing.UNKNOWN, why=why) for a in addresses}
-            continue
-        with run.db.write() as connection:
-            now = run.clock()
-            limit = Limit(f"dnsbl:{name}", use.rate, use.per_day)
-            slots = budgets.reserve(connection, [limit], len(addresses), now, AHEAD).slots
-        for address, slot in zip(addresses, slots, strict=False):
-            while not run.wire.room():
-                pending -= _collect(run, answers)
-            run.wire.ask(ZoneQuestion(name, address, max((slot - now).total_seconds(), 0.0), want_text=True))
-            pending += 1
-        late = addresses[len(slots) :]
-        answers |= {(name, a): ZoneAnswer(name, a, Listing.UNKNOWN, why="budget") for a in late}
-    while pending:
-        pending -= _collect(run, answers)
-    return answers
-
-
-def _speaks_of_topic(zone: Zone, topic: Topic, case: store.DueCase) -> bool:
-    return case.address.version in zone.families and any(code.claim in topic.claims for code in zone.codes.values())
-
-
-def _collect(run: Verifying, answers: dict[tuple[str, Address], ZoneAnswer]) -> int:
-    taken = run.wire.take(0.5)
-    for answer in taken:
-        answers[answer.zone, answer.address] = answer
-        run.wire.done()
-    return len(taken)
-
-
-def _by_zone(answers: Mapping[tuple[str, Address], ZoneAnswer]) -> dict[str, list[ZoneAnswer]]:
-    found: dict[str, list[ZoneAnswer]] = defaultdict(list)
-    for answer in answers.values():
-        found[answer.zone].append(answer)
-    return found
-
-
-def _keep_sweep(run: Verifying, connection: Connection, name: str, said: Sequence[ZoneAnswer], now: datetime) -> None:
-    """Keep a zone's answers as a snapshot; only listings of a documented code become observations."""
-    use = run.zones[name]
-    feed_id = feeds.declare(connection, name, store.zone_feed(_declaration(use)), now, BY)
-    kinds = claim_kinds(run.topics)
-    listed = []
-    line = 0
-    for answer in (answer for answer in said if answer.listing is Listing.LISTED):
-        for claim in decode(use.zone, answer.codes):
-            line += 1
-            kind = kinds[claim]
-            raw = f"{answer.address} {' '.join(answer.codes)} {answer.text}".encode()[:4096]
-            seen = Observation(line, answer.address, 0, kind.transport, kind.service, claim, now, 80, raw)
-            listed.append((seen, topic_of(run.topics, claim), now + use.zone.lifetime))
-    store.add_sweep(connection, feed_id, name, len(said), listed, now)
-
-
-def _declaration(use: ZoneUse) -> dict[str, Any]:
-    return {
-        "access": "public",
-        "group": use.zone.group,
-        "lawful_basis": use.zone.policy,
-        "lifetime": use.zone.lifetime,
-        "name_in_letter": use.name_in_letter,
-        "title": use.zone.name,
+def _ask(run: Verifying, cases: Sequence[store.DueCase]) -> sweep.Sweep:
+    """Ask every zone that could speak of the cases' topics about their addresses."""
+    if unknown := {case.topic for case in cases} - run.topics.keys():
+        raise ConfigurationError(
+            f"There are cases of the topic {', '.join(sorted(unknown))}, which is not known",
+            "its file is no longer among the settings",
+            "Name its file in `topics` of config.toml again.",
+        )
+    wanted = {
+        name: sorted({c.address for c in cases if sweep.speaks_of(use.zone, run.topics[c.topic], c.address)})
+        for name, use in run.zones.items()
     }
+    return sweep.ask(run.db, run.wire, run.clock, run.zones, run.unhealthy, wanted)
 
 
 def _judge(
-    run: Verifying,
-    connection: Connection,
-    cases: Sequence[store.DueCase],
-    answers: Mapping[tuple[str, Address], ZoneAnswer],
-    now: datetime,
+    run: Verifying, connection: Connection, cases: Sequence[store.DueCase], said: sweep.Sweep, now: datetime
 ) -> list[store.Finding]:
     """Weigh what is known of each case: claims to a level, level and silence to an exposure."""
     seen = store.observed(connection, {case.address for case in cases})
     delivered = store.last_deliveries(connection)
     zones = {name: use.zone for name, use in run.zones.items()}
-    said: dict[Address, list[ZoneAnswer]] = defaultdict(list)
-    for (_, address), answer in answers.items():
-        said[address].append(answer)
+    by_address: dict[Address, list[ZoneAnswer]] = defaultdict(list)
+    for answer in (*said.asked, *said.unasked):
+        by_address[answer.address].append(answer)
     declarations: dict[str, Mapping[str, Any]] = {}
     findings = []
     for case in cases:
         topic = run.topics[case.topic]
-        claims = [claim_of(row, declarations) for row in seen.get(case.address, [])]
+        answers = [a for a in by_address.get(case.address, ()) if sweep.speaks_of(zones[a.zone], topic, a.address)]
+        claims = [claim_of(row, declarations) for row in seen.get(case.address, ())]
         claims = [claim for claim in claims if speaks_of(claim, case.port, case.service, topic)]
-        decided = evidence_level(standing(claims, said[case.address], topic, zones), now, topic)
-        sources = _sources(claims, delivered, declarations, now)
+        decided = evidence_level(standing(claims, answers, topic, zones), now, topic)
+        sources = _sources(claims, delivered, declarations)
         minimum = EvidenceLevel(case.minimum_level)
-        found = exposure(decided, minimum, said[case.address], sources, now, topic, zones)
+        found = exposure(decided, minimum, answers, sources, now, topic, zones)
         transcript = {
             "level": None if found.level is None else found.level.name,
             "groups": list(decided.groups),
             "quoted": [[claim.snapshot_id, claim.line] for claim in decided.quoted],
             "reasons": [_plain(reason) for reason in found.reasons],
-            "zones": [_zone_answer(answer) for answer in said[case.address]],
+            "zones": [_zone_answer(answer) for answer in answers],
         }
         level = None if found.level is None else int(found.level)
         due_at = now + topic.recheck_every
@@ -212,16 +144,18 @@ def claim_of(row: Mapping[str, Any], declarations: dict[str, Mapping[str, Any]])
 
 
 def _sources(
-    claims: Sequence[Claim],
-    delivered: Mapping[str, datetime],
-    declarations: Mapping[str, Mapping[str, Any]],
-    now: datetime,
+    claims: Sequence[Claim], delivered: Mapping[str, datetime], declarations: Mapping[str, Mapping[str, Any]]
 ) -> list[SourceState]:
+    """Return the state of every feed that claims the target.
+
+    A sweep is about the addresses that were asked: for a zone it proves nothing about any other, so only the zone's
+    answer now can say that the target is gone.
+    """
     last: dict[str, datetime] = {}
     for claim in claims:
         last[claim.feed] = max(last.get(claim.feed, claim.observed_at), claim.observed_at)
     return [
-        SourceState(feed, timedelta(seconds=declarations[feed]["lifetime"]), at, delivered.get(feed, now))
+        SourceState(feed, timedelta(seconds=declarations[feed]["lifetime"]), at, delivered.get(feed, at))
         for feed, at in last.items()
     ]
 
