@@ -264,6 +264,7 @@ netblock_contacts = Table(
     _at("valid_to", null=True),
     UniqueConstraint("netblock_id", "rank"),
     Index(None, "contact_id"),
+    Index(None, "candidate"),
 )
 
 contact_preferences = Table(
@@ -346,7 +347,9 @@ cases = Table(
     _one_of("exposure", domain.Exposure),
     Index(None, "target_id"),
     Index(None, "netblock_contact_id"),
-    Index("ix_cases_due", "state", "block", "due_at"),
+    Index("ix_cases_unit", "state", "block", "due_at"),
+    Index("ix_cases_due", "state", "due_at"),
+    Index("ix_cases_funnel", "campaign_id", "state", "exposure"),
 )
 
 checks = Table(
@@ -570,6 +573,7 @@ events = Table(
     Column("leaf", LargeBinary(32), nullable=False),
     Index(None, "subject", "subject_id"),
     Index(None, "campaign_id", "what"),
+    Index(None, "what", "id"),
 )
 
 # --- rows that may not be changed ------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """first tables
 
-Revision: 202611240459_first_tables   Follows:
+Revision: 202611240601_first_tables   Follows:
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "202611240459_first_tables"
+revision = "202611240601_first_tables"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -99,6 +99,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_events_campaign_id_what"), "events", ["campaign_id", "what"], unique=False)
     op.create_index(op.f("ix_events_subject_subject_id"), "events", ["subject", "subject_id"], unique=False)
+    op.create_index(op.f("ix_events_what_id"), "events", ["what", "id"], unique=False)
     op.create_table(
         "exclusions",
         sa.Column("id", Id, nullable=False),
@@ -389,6 +390,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_netblock_contacts")),
         sa.UniqueConstraint("netblock_id", "rank", name=op.f("uq_netblock_contacts_netblock_id_rank")),
     )
+    op.create_index(op.f("ix_netblock_contacts_candidate"), "netblock_contacts", ["candidate"], unique=False)
     op.create_index(op.f("ix_netblock_contacts_contact_id"), "netblock_contacts", ["contact_id"], unique=False)
     op.create_table(
         "notices",
@@ -477,9 +479,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
         sa.UniqueConstraint("campaign_id", "target_id", name=op.f("uq_cases_campaign_id_target_id")),
     )
-    op.create_index("ix_cases_due", "cases", ["state", "block", "due_at"], unique=False)
+    op.create_index("ix_cases_due", "cases", ["state", "due_at"], unique=False)
+    op.create_index("ix_cases_funnel", "cases", ["campaign_id", "state", "exposure"], unique=False)
     op.create_index(op.f("ix_cases_netblock_contact_id"), "cases", ["netblock_contact_id"], unique=False)
     op.create_index(op.f("ix_cases_target_id"), "cases", ["target_id"], unique=False)
+    op.create_index("ix_cases_unit", "cases", ["state", "block", "due_at"], unique=False)
     op.create_table(
         "letters",
         sa.Column("id", Id, nullable=False),
