@@ -29,14 +29,14 @@ HERE = Path(__file__).parent.parent / "sandbox" / "demo"
 MARK = ".tocsin-demo"
 CAMPAIGN = "secure-your-server"
 SHOWN = ("abuse@rhone.example", "abuse@redwood.example")  # a letter in French, and one in English
-FEEDS = {
-    "open-proxies.txt": "open-proxies",
-    "mirror-proxies.txt": "mirror-proxies",
-    "socks-list.txt": "socks-list",
-    "scan_http_proxy.csv": "scan-report",
-    "scan_socks.csv": "scan-report",
-    "partner-relays.csv": "partner-relays",
-    "spam-trap.csv": "spam-trap",
+ASKED = "198.51.100.163"  # the address that `who` is asked about
+FEEDS = {  # feed -> its files
+    "open-proxies": ("open-proxies.txt",),
+    "mirror-proxies": ("mirror-proxies.txt",),
+    "socks-list": ("socks-list.txt",),
+    "scan-report": ("scan_http_proxy.csv", "scan_socks.csv"),
+    "partner-relays": ("partner-relays.csv",),
+    "spam-trap": ("spam-trap.csv",),
 }
 
 
@@ -54,7 +54,7 @@ def demo(folder: Path | None, serve: bool) -> None:
     _make(folder)
     with in_thread(town.serve(scenario.load(HERE), folder / "mail", clock)) as running:
         settings = tomllib.loads((HERE / "settings.toml").read_text(encoding="utf-8"))
-        hits = tuple(HERE / "hits" / name for name in FEEDS)
+        hits = tuple(HERE / "hits" / name for names in FEEDS.values() for name in names)
         installation.write(folder, installation.merged(settings, running.settings()), hits, clock())
         shutil.copy(HERE / "zones.toml", folder / "zones.toml")
         for step in steps(folder):
@@ -69,7 +69,9 @@ def demo(folder: Path | None, serve: bool) -> None:
 
 def steps(folder: Path) -> list[Sequence[str]]:
     """Return the commands of the demonstration, in order."""
-    feeds = [("ingest", str(folder / "hits" / name), "--feed", feed) for name, feed in FEEDS.items()]
+    feeds = [
+        ("ingest", *(str(folder / "hits" / name) for name in names), "--feed", feed) for feed, names in FEEDS.items()
+    ]
     return [
         ("init", str(folder)),
         ("doctor",),
@@ -120,7 +122,7 @@ def _ending(folder: Path, mail: Sequence[Kept]) -> None:
             if kept.recipient == recipient:
                 click.echo(click.style(f"\n--- {recipient} ---", bold=show.colourful(sys.stdout)))
                 click.echo(show.clean(_readable(kept.path.read_bytes())))
-    _run(folder, ("who", SHOWN[0]))
+    _run(folder, ("who", ASKED))
 
 
 def _readable(message: bytes) -> str:
@@ -128,4 +130,4 @@ def _readable(message: bytes) -> str:
     parsed = BytesParser(policy=email.policy.default).parsebytes(message)
     head = "\n".join(f"{name}: {parsed[name]}" for name in ("From", "To", "Date", "Subject", "Message-ID"))
     content = parsed.get_body(("plain",))
-    return f"{head}\n\n{content.get_content() if content is not None else ''}"
+    return f"{head}\n\n{content.get_content() if content is not None else ''}".replace("\r\n", "\n")

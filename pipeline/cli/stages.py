@@ -107,8 +107,9 @@ def _stages(bench: Bench, told: dict[str, Any], patience: timedelta) -> list[Sta
         return work.resolve(bench, patience).cases
 
     def sending(_worker: int) -> int:
-        told["sent"] = work.send(bench)
-        return sum(told["sent"].tally.values())
+        outcome = work.send(bench)
+        told["sent"] = work.together(told.get("sent"), outcome)
+        return sum(outcome.tally.values())
 
     return [
         Stage("cases", cases),
@@ -125,7 +126,10 @@ def _open_cases(bench: Bench, campaign_id: int) -> int:
 
 
 def _told(moved: dict[str, int], told: dict[str, Any], waiting: list[dict[str, Any]]) -> list[str]:
-    lines = show.pairs((words.text(f"{name} worked"), words.number(count)) for name, count in moved.items())
+    labels = words.each(
+        "cases made", "cases looked at for a contact", "checks made", "letters written", "letters settled"
+    )
+    lines = show.pairs((label, words.number(count)) for label, count in zip(labels, moved.values(), strict=True))
     if "sent" in told and (told["sent"].tally or told["sent"].left):
         lines += work.sent(told["sent"])
     for wave in waiting:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pipeline.cli import approvals, edges, words
+from pipeline.cli import approvals, edges, show, words
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import progress
+from pipeline.cli.states import said
 from pipeline.domain import EvidenceLevel, Progress
 from pipeline.engine import stoppable, working
 from pipeline.render import run as render_stage
@@ -141,17 +142,24 @@ def send(bench: Bench) -> Outcome:
         return send_stage(run)
 
 
+def together(before: Outcome | None, after: Outcome) -> Outcome:
+    """Return two rounds of sending as one."""
+    if before is None:
+        return after
+    tally = {kind: before.tally.get(kind, 0) + after.tally.get(kind, 0) for kind in {**before.tally, **after.tally}}
+    return Outcome(tally, after.left, after.wait, after.why)
+
+
 def sent(outcome: Outcome) -> list[str]:
     """Return the lines that tell how a run of sending ended."""
-    from pipeline.cli.states import said
-
     lines = [f"{said('tally', kind)}: {words.number(count)}" for kind, count in sorted(outcome.tally.items())]
     if not lines:
         lines = [words.text("no letter was due")]
     if outcome.left:
         lines.append(words.plural("{count} letter is left", "{count} letters are left", outcome.left))
-    if outcome.wait is not None:
-        from pipeline.cli.show import instant
-
-        lines.append(words.text("it goes on at {time}", time=instant(outcome.wait)))
+    if outcome.left and outcome.wait is not None:
+        if outcome.wait <= clock():
+            lines.append(words.text("a hold covers what is left: {command}", command="tocsin holds"))
+        else:
+            lines.append(words.text("it goes on at {time}", time=show.instant(outcome.wait)))
     return lines

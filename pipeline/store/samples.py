@@ -30,7 +30,8 @@ class Sample:
     def text(self) -> str:
         message = BytesParser(policy=email.policy.default).parsebytes(self.body)
         content = message.get_body(("plain",))
-        return f"{message['Subject']}\n\n{content.get_content() if content is not None else ''}"
+        text = content.get_content() if content is not None else ""
+        return f"{message['Subject']}\n\n{text}".replace("\r\n", "\n")
 
 
 def summary(connection: Connection, wave_id: int) -> dict[str, Any]:
