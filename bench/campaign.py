@@ -351,6 +351,7 @@ def set_up(db: Database, now: datetime) -> tuple[feeds.Feed, int, str]:
         "participants": url,
         "instructions": url,
         "verification": url,
+        "privacy": {},
         "postal": {"en": ["1 Street"], "fr": ["1, rue"]},
         "signature": {"en": ["A."], "fr": ["A."]},
         "default_order": ["en", "fr_CA"],

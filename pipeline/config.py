@@ -199,6 +199,9 @@ class CampaignSection(Section):
     participants: TextPair = Field(description="page: who takes part")
     instructions: TextPair = Field(description="page: how to close them, step by step")
     verification: TextPair = Field(description="page: is this letter genuine?")
+    privacy: dict[Literal["en", "fr"], str] = Field(
+        {}, description="page: how personal information is handled; may be left out"
+    )
     postal: LinesPair = Field(description="the agency's postal address")
     signature: LinesPair = Field(description="who signs: name and title")
     default_order: list[Literal["en", "fr_CA", "fr"]] = Field(

@@ -20,6 +20,7 @@ def face_of(settings: Mapping[str, Any]) -> CampaignFace:
         participants=settings["participants"],
         instructions=settings["instructions"],
         verification=settings["verification"],
+        privacy=settings["privacy"],
         postal={language: tuple(lines) for language, lines in settings["postal"].items()},
         signature={language: tuple(lines) for language, lines in settings["signature"].items()},
     )
