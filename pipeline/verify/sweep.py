@@ -123,7 +123,7 @@ def keep(
     for name, said in by_zone.items():
         use = zones[name]
         feed_id = feeds.declare(connection, name, store.zone_feed(_declaration(use)), now, by)
-        listed = []
+        listed: list[tuple[Observation, str, datetime]] = []
         for answer in said:
             for claim in decode(use.zone, answer.codes) if answer.listing is Listing.LISTED else ():
                 kind = kinds[claim]

@@ -300,13 +300,14 @@ def test_a_worker_whose_lease_was_taken_stops_before_the_dot(db: Database, post:
 def test_two_workers_at_once_send_each_letter_once(db: Database, post: Any) -> None:
     with post() as p:
         wave_of_letters(db, p.clock(), 30)
-        both = [
-            threading.Thread(target=p.send, args=(Database(str(db.engine.url.render_as_string(hide_password=False))),))
-            for _ in range(2)
-        ]
+        url = db.engine.url.render_as_string(hide_password=False)
+        others = [Database(url), Database(url)]
+        both = [threading.Thread(target=p.send, args=(other,)) for other in others]
         for thread in both:
             thread.start()
         for thread in both:
             thread.join()
+        for other in others:
+            other.close()
         assert Counter(p.recipients()) == {f"abuse@isp{n}.example": 1 for n in range(1, 31)}
     assert states(db) == ["handed"] * 30
