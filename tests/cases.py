@@ -1,14 +1,14 @@
 """Rows for tests of resolve, verify and plan: campaigns, cases about addresses, what feeds said, workers."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from pipeline.domain import Address, CaseState, Verdict
-from pipeline.store import feeds, netblocks, workers
+from pipeline.domain import Address, CaseState, ContactState, Exposure, Verdict
+from pipeline.store import events, feeds, netblocks, workers
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests.seed import add
@@ -150,3 +150,46 @@ def snapshot(
 
 def _topic(claim: str) -> str:
     return {"open_relay": "open_relay", "reputation": ""}.get(claim, "open_proxy")
+
+
+def ready(
+    db: Database,
+    now: datetime,
+    campaign_id: int,
+    mailbox: str,
+    addresses: Iterable[Address],
+    *,
+    level: int = 1,
+    quoted: Sequence[tuple[int, int]] = (),
+    contact_state: ContactState = ContactState.UNTESTED,
+) -> list[int]:
+    """Add cases that are ready for a notice to a contact: RESOLVED, and found OPEN at `now`; returns their ids."""
+    with db.write() as connection:
+        some = next(iter(addresses := list(addresses)))
+        block = add(
+            connection,
+            t.netblocks,
+            first_address=some,
+            last_address=some,
+            outcome="contacts",
+            valid_from=now,
+            expires_at=now,
+        )
+        values = {"mailbox": mailbox, "spelling": mailbox, "state": contact_state.value, "created_at": now}
+        contact = add(connection, t.contacts, **values)
+        place = {"tier": 1, "rank": 0, "confidence": 90, "source": "role", "candidate": mailbox, "valid_from": now}
+        link = add(connection, t.netblock_contacts, netblock_id=block, contact_id=contact, **place)
+    found = {"state": CaseState.RESOLVED.value, "exposure": Exposure.OPEN.value, "exposure_at": now, "level": level}
+    ids = cases(db, now, campaign_id, addresses, netblock_id=block, netblock_contact_id=link, **found)
+    check(db, now, ids, level=level, quoted=quoted)
+    return ids
+
+
+def check(
+    db: Database, at: datetime, case_ids: Iterable[int], *, level: int = 1, quoted: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Add a check that found the cases open, and counted the observations (snapshot, line) `quoted`."""
+    said = {"groups": [], "level": f"E{level}", "quoted": [list(key) for key in quoted], "reasons": [], "zones": []}
+    values = {"method": "passive", "verdict": "open", "level": level, "at": at, "transcript": events.canonical(said)}
+    with db.write() as connection:
+        connection.execute(insert(t.checks), [{"case_id": id_, **values} for id_ in case_ids])

@@ -1,15 +1,18 @@
 """Plan a wave: which contacts get a first notice now, about which cases.
 
 Reads: cases RESOLVED whose exposure is open, contacts, suppressions, exclusions.  Writes: a wave PLANNED, its notices and
-notice_cases, in one transaction.  Safe to repeat: a contact that has a notice under way gets no second one.
+notice_cases, in one transaction.  Safe to repeat: a contact that has a notice under way gets no second one; of two that
+plan at once, the second looks again who has been told.
 """
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from pipeline.domain import Clock, ContactState, EvidenceLevel, RefusedBySafety
 from pipeline.follow.plan import Plan, Waiting, plan, shortest_time
+from pipeline.store import events
 from pipeline.store import plan as store
 from pipeline.store import send as stops
 from pipeline.store.db import Connection, Database
@@ -51,69 +54,89 @@ def plan_wave(
 ) -> Planned:
     """Make the campaign's next wave of first notices.
 
-    Raises RefusedBySafety if the limits cannot send it while its evidence is fresh.
+    Raises RefusedBySafety if the limits cannot send it while its evidence is fresh, or the campaign is closed.
     """
+    now = clock()
+    with db.read() as connection:
+        void, waiting = _waiting(connection, campaign_id, now)
+    order = {case.contact_id: keys.order(order_seed, case.contact_id) for case in waiting}
+    level, most = EvidenceLevel(minimum), settings.most_letters
+    made = plan(waiting, order, minimum=level, now=now, fresh_for=settings.fresh_for, most_letters=most)
+    if void:
+        made.left_out["stale"] += void
+    takes = _in_time(made, settings)
+    if not made.notices:
+        return Planned(0, 0, 0, 0, made.left_out, takes)
     with db.write() as connection:
-        now = clock()
-        waiting = list(_waiting(connection, campaign_id, clock))
-        order = {case.contact_id: keys.order(order_seed, case.contact_id) for case in waiting}
-        made = plan(
-            waiting,
-            order,
-            minimum=EvidenceLevel(minimum),
-            now=now,
-            fresh_for=settings.fresh_for,
-            most_letters=settings.most_letters,
-        )
-        takes = _in_time(made, settings)
+        store.lock_campaign(connection, campaign_id)
+        for contact in made.notices.keys() & store.told(connection, campaign_id):  # by another planner, meanwhile
+            made.left_out["contact_told_before"] += len(made.notices.pop(contact))
         if not made.notices:
             return Planned(0, 0, 0, 0, made.left_out, takes)
-        limits = {
-            "rate": settings.rate,
-            "per_day": settings.per_day,
-            "fresh_for_seconds": int(settings.fresh_for.total_seconds()),
-            "letters": len(made.notices),
-        }
         number = store.next_number(connection, campaign_id)
+        limits = _limits(settings, len(made.notices))
         wave_id = store.add_wave(connection, campaign_id, number, "first", limits, now, by)
         lines = {
-            contact: [(c.case_id, c.check_id, int(c.level), c.quoted) for c in cases]
+            contact: [(case.case_id, case.check_id, int(case.level), case.quoted) for case in cases]
             for contact, cases in made.notices.items()
         }
         store.add_notices(connection, wave_id, campaign_id, lines, order, keys)
     return Planned(wave_id, number, len(made.notices), made.cases, made.left_out, takes)
 
 
-def _waiting(connection: Connection, campaign_id: int, clock: Clock) -> list[Waiting]:
-    found = list(store.waiting(connection, campaign_id))
-    mailboxes = sorted({row["mailbox"] for row in found})
-    suppressed = stops.suppressed(connection, mailboxes)
+def _limits(settings: PlanSettings, letters: int) -> dict[str, Any]:
+    return {
+        "rate": settings.rate,
+        "per_day": settings.per_day,
+        "fresh_for_seconds": int(settings.fresh_for.total_seconds()),
+        "letters": letters,
+    }
+
+
+def _waiting(connection: Connection, campaign_id: int, now: datetime) -> tuple[int, list[Waiting]]:
+    """Return how many cases rest on a report that was taken back since, and the others as the plan sees them."""
+    found = store.waiting(connection, campaign_id)
+    gone = store.taken_back(connection)
+    suppressed = stops.suppressed(connection, sorted({row["mailbox"] for row in found}))
     quiet = stops.suppressed_ranges(connection)
-    excluded = stops.excluded_ranges(connection, clock())
-    return [
-        Waiting(
-            row["id"],
-            row["contact_id"],
-            row["check_id"],
-            store.quoted(row["transcript"]),
-            EvidenceLevel(row["level"] or 0),
-            row["exposure_at"],
-            row["contact_state"] == ContactState.DEAD,
-            row["mailbox"] in suppressed or stops.within(row["address"], quiet),
-            stops.within(row["address"], excluded),
-            bool(row["told"]),
+    excluded = stops.excluded_ranges(connection, now)
+    told = store.told(connection, campaign_id)
+    waiting = []
+    for row in found:
+        quoted = store.quoted(row["transcript"])
+        if any(snapshot in gone for snapshot, _ in quoted):
+            continue
+        waiting.append(
+            Waiting(
+                row["id"],
+                row["contact_id"],
+                row["check_id"],
+                events.canonical(quoted),
+                EvidenceLevel(row["level"] or 0),
+                row["exposure_at"],
+                row["contact_state"] == ContactState.DEAD,
+                row["mailbox"] in suppressed or stops.within(row["address"], quiet),
+                stops.within(row["address"], excluded),
+                row["contact_id"] in told,
+            )
         )
-        for row in found
-    ]
+    return len(found) - len(waiting), waiting
 
 
 def _in_time(made: Plan, settings: PlanSettings) -> timedelta:
     takes = shortest_time(len(made.notices), settings.rate, settings.per_day)
     if takes > settings.fresh_for:
-        fitting = int(len(made.notices) * (settings.fresh_for / takes))
         raise RefusedBySafety(
             f"{len(made.notices)} letters take {takes} at the limits set",
             f"their evidence may not be older than {settings.fresh_for} when they leave",
-            f"Plan at most {fitting} letters with --most, or raise mail.rate or mail.per_day.",
+            f"Plan at most {_fitting(settings)} letters with --most, or raise mail.rate or mail.per_day.",
         )
     return takes
+
+
+def _fitting(settings: PlanSettings) -> int:
+    """Return how many letters the limits can send while the evidence is fresh."""
+    fresh = settings.fresh_for
+    by_rate = [int(fresh.total_seconds() * settings.rate)] if settings.rate else []
+    by_day = [(fresh // timedelta(days=1) + 1) * settings.per_day] if settings.per_day else []
+    return min(by_rate + by_day)

@@ -1,24 +1,26 @@
 """Statements of wave planning: cases ready for a notice, and the wave with its notices.
 
-Reads: cases RESOLVED and open, their contacts, checks, suppressions and exclusions.  Writes: a wave, its notices and
-notice_cases, the order of writing.  A notice is unique by campaign, contact and number: planning twice adds nothing twice.
+Reads: cases RESOLVED and open, their contacts and checks; who has been told.  Writes: a wave, its notices and notice_cases,
+the order of writing.  A notice is unique by campaign, contact and number: planning twice adds nothing twice.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import CaseState, Event, Exposure, LetterState, WaveState
+from pipeline.domain import CaseState, Event, Exposure, LetterState, RefusedBySafety, Verdict, WaveState
 from pipeline.store import events
+from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
 from pipeline.store.keys import Keys
 from pipeline.store.tables import (
     campaign_contacts,
+    campaigns,
     cases,
     checks,
     contacts,
@@ -26,6 +28,7 @@ from pipeline.store.tables import (
     netblock_contacts,
     notice_cases,
     notices,
+    snapshots,
     targets,
     waves,
 )
@@ -34,25 +37,10 @@ NEVER_LEFT = (LetterState.WITHDRAWN.value, LetterState.SUPPRESSED.value)
 UNFINISHED = (WaveState.PLANNED.value, WaveState.RENDERED.value, WaveState.APPROVED.value, WaveState.SENDING.value)
 
 
-def waiting(connection: Connection, campaign_id: int) -> Iterator[dict[str, Any]]:
-    """Yield every open, resolved case with its contact and its newest check."""
+def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
+    """Return every open, resolved case with its contact and its newest check."""
     older = checks.alias("older")
     newest = select(func.max(older.c.id)).where(older.c.case_id == cases.c.id).scalar_subquery()
-    told = (
-        select(notices.c.id)
-        .select_from(notices)
-        .outerjoin(letters, letters.c.notice_id == notices.c.id)
-        .join(waves, waves.c.id == notices.c.wave_id)
-        .where(
-            notices.c.campaign_id == campaign_id,
-            notices.c.contact_id == contacts.c.id,
-            or_(
-                letters.c.state.not_in(NEVER_LEFT),
-                and_(letters.c.id.is_(None), waves.c.state.in_(UNFINISHED)),
-            ),
-        )
-        .exists()
-    )
     query = (
         select(
             cases.c.id,
@@ -64,7 +52,6 @@ def waiting(connection: Connection, campaign_id: int) -> Iterator[dict[str, Any]
             contacts.c.mailbox,
             contacts.c.state.label("contact_state"),
             targets.c.address,
-            told.label("told"),
         )
         .select_from(cases)
         .join(checks, checks.c.id == newest)
@@ -74,15 +61,40 @@ def waiting(connection: Connection, campaign_id: int) -> Iterator[dict[str, Any]
         .where(
             cases.c.campaign_id == campaign_id, cases.c.state == CaseState.RESOLVED, cases.c.exposure == Exposure.OPEN
         )
-        .order_by(cases.c.id)
     )
-    for row in connection.execute(query).mappings():
-        yield dict(row)
+    return rows(connection, query.order_by(cases.c.id))
 
 
-def quoted(transcript: str) -> str:
-    """Return the observations that a check counted, [[snapshot, line], ...], as JSON."""
-    return events.canonical(json.loads(transcript).get("quoted", []))
+def told(connection: Connection, campaign_id: int) -> set[int]:
+    """Return the contacts that have a notice of the campaign: a letter that left or may leave, or one to be written."""
+    written = notices.join(waves, waves.c.id == notices.c.wave_id)
+    written = written.outerjoin(letters, letters.c.notice_id == notices.c.id)
+    under_way = or_(letters.c.state.not_in(NEVER_LEFT), and_(letters.c.id.is_(None), waves.c.state.in_(UNFINISHED)))
+    query = select(notices.c.contact_id).select_from(written)
+    query = query.where(notices.c.campaign_id == campaign_id, under_way)
+    return set(connection.execute(query).scalars())
+
+
+def taken_back(connection: Connection) -> set[int]:
+    """Return the snapshots that count no longer."""
+    query = select(snapshots.c.id).where(snapshots.c.verdict.in_([Verdict.VOIDED.value, Verdict.HELD.value]))
+    return set(connection.execute(query).scalars())
+
+
+def quoted(transcript: str) -> list[list[int]]:
+    """Return the observations that a check counted: [[snapshot, line], ...]."""
+    found: list[list[int]] = json.loads(transcript).get("quoted", [])
+    return found
+
+
+def lock_campaign(connection: Connection, campaign_id: int) -> None:
+    """Let no other planner plan for the campaign until the transaction ends.  Raises RefusedBySafety if it is closed."""
+    query = select(campaigns.c.name, campaigns.c.closed_at).where(campaigns.c.id == campaign_id).with_for_update()
+    found = connection.execute(query).one()
+    if found.closed_at is not None:
+        raise RefusedBySafety(
+            f"The campaign {found.name} is closed", "its record may not change", "Create another one."
+        )
 
 
 def next_number(connection: Connection, campaign_id: int) -> int:
@@ -122,42 +134,30 @@ def add_notices(
 ) -> int:
     """Make the notices of a wave: contact -> [(case, check, level, quoted)]; returns how many."""
     numbers = _numbers(connection, campaign_id, list(planned))
+    natural = {contact: (campaign_id, contact, number) for contact, number in numbers.items()}
+    made = (
+        (wave_id, *key, keys.reference(key), _digest(keys.notice_token(key)), keys.key_id) for key in natural.values()
+    )
+    insert_rows(connection, notices, NOTICE_COLUMNS, made)
+    found = select(notices.c.contact_id, notices.c.id).where(notices.c.wave_id == wave_id)
+    ids = {row.contact_id: row.id for row in connection.execute(found)}
+    lines = (
+        (ids[contact], case, level, check, quoted, _digest(keys.case_token(natural[contact], case)))
+        for contact, members in planned.items()
+        for case, check, level, quoted in members
+    )
+    insert_rows(connection, notice_cases, CASE_COLUMNS, lines)
     for chunk in chunks(list(planned)):
-        natural = {contact: (campaign_id, contact, numbers[contact]) for contact in chunk}
-        connection.execute(
-            insert(notices),
-            [
-                {
-                    "wave_id": wave_id,
-                    "campaign_id": campaign_id,
-                    "contact_id": contact,
-                    "number": key[2],
-                    "reference": keys.reference(key),
-                    "token_sha256": hashlib.sha256(keys.notice_token(key).encode()).digest(),
-                    "key_id": keys.key_id,
-                }
-                for contact, key in natural.items()
-            ],
-        )
-        made = select(notices.c.id, notices.c.contact_id).where(
-            notices.c.wave_id == wave_id, notices.c.contact_id.in_(chunk)
-        )
-        ids = {row.contact_id: row.id for row in connection.execute(made)}
-        lines = [
-            {
-                "notice_id": ids[contact],
-                "case_id": case,
-                "level": level,
-                "check_id": check,
-                "quoted": quoted,
-                "token_sha256": hashlib.sha256(keys.case_token(natural[contact], case).encode()).digest(),
-            }
-            for contact in chunk
-            for case, check, level, quoted in planned[contact]
-        ]
-        connection.execute(insert(notice_cases), lines)
         _order(connection, campaign_id, chunk, order)
     return len(planned)
+
+
+NOTICE_COLUMNS = ("wave_id", "campaign_id", "contact_id", "number", "reference", "token_sha256", "key_id")
+CASE_COLUMNS = ("notice_id", "case_id", "level", "check_id", "quoted", "token_sha256")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _numbers(connection: Connection, campaign_id: int, contact_ids: Sequence[int]) -> dict[int, int]:
