@@ -57,7 +57,9 @@ def _nap(work: Work, now: datetime, two_edges: bool) -> float:
     """Return how long to wait for an answer, in seconds: not at all if something may be asked, or until it may."""
     if any(room(work, key, now) for key in work.waiting):
         return 0.0
-    soonest = min((until for key, until in work.not_before.items() if until > now and key in work.waiting), default=None)
+    soonest = min(
+        (until for key, until in work.not_before.items() if until > now and key in work.waiting), default=None
+    )
     longest = 0.05 if two_edges else 0.5
     return longest if soonest is None else min(max((soonest - now).total_seconds(), 0.005), longest)
 

@@ -22,7 +22,7 @@ from pipeline.store.db import Connection, Database
 from pipeline.store.resolve import DueCase
 
 AHEAD = timedelta(milliseconds=250)  # before its slot a question may be handed over: it cannot be called back
-MOST_AT_HOST = 64  # questions under way to one server
+MOST_AT_HOST = 200  # questions under way to one server, where no rate keeps them fewer
 MOST_UNDER_WAY = 500  # questions; an edge holds more
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, case, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome
@@ -56,7 +56,7 @@ def known_in(connection: Connection, blocks: Collection[Address], now: datetime)
     found = []
     for ranges in chunks(_ranges(blocks), 100):
         within = or_(*(netblocks.c.first_address.between(first, last) for first, last in ranges))
-        found += rows(connection, NETWORK.where(within, netblocks.c.valid_to.is_(None), netblocks.c.expires_at > now))
+        found += rows(connection, NETWORK.where(within, netblocks.c.expires_at > now))
     return sorted(_known(connection, found), key=lambda known: (known.last - known.first, -known.netblock_id))
 
 
@@ -74,7 +74,11 @@ def _ranges(blocks: Collection[Address]) -> list[tuple[Address, Address]]:
     return found
 
 
-NETWORK = select(netblocks.c.id, netblocks.c.first_address, netblocks.c.last_address, netblocks.c.outcome)
+STANDING = netblocks.c.valid_to.is_(None)
+RANGE = tuple_(netblocks.c.first_address, netblocks.c.last_address)
+NETWORK = select(netblocks.c.id, netblocks.c.first_address, netblocks.c.last_address, netblocks.c.outcome).where(
+    STANDING
+)
 
 
 def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[Known]:
@@ -109,26 +113,33 @@ def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[K
 def learn(connection: Connection, learnt: Sequence[Learnt], now: datetime) -> list[Known]:
     """Store judged answers with every candidate, kept or rejected, and return the networks in the same order.
 
-    An older answer for the very same range ends here.
+    Of one range the newest answer stands: an older one ends here.
     """
     if not learnt:
         return []
-    raw_ids = _keep_raw(connection, [item.raw for item in learnt])
-    values = [_netblock(item, raw_ids[_raw_key(item.raw)], now) for item in learnt]
-    same = tuple_(netblocks.c.first_address, netblocks.c.last_address)
-    for chunk in chunks([(value["first_address"], value["last_address"]) for value in values], 400):
-        older = update(netblocks).where(same.in_(chunk), netblocks.c.valid_to.is_(None))
-        connection.execute(older.values(valid_to=now))
-    blocks = insert(netblocks).returning(netblocks.c.id, sort_by_parameter_order=True)
-    ids = list(connection.execute(blocks, values).scalars())
-    contact_ids = _keep_contacts(connection, [candidate for item in learnt for candidate in item.usable], now)
+    newest = {_range(item): item for item in learnt}
+    raw_ids = _keep_raw(connection, [item.raw for item in newest.values()])
+    for chunk in chunks(list(newest), 400):
+        connection.execute(update(netblocks).where(STANDING, RANGE.in_(chunk)).values(valid_to=now))
+    made = (_netblock(item, raw_ids[_raw_key(item.raw)], now) for item in newest.values())
+    insert_rows(connection, netblocks, NETBLOCK_COLUMNS, made)
+    found = [row for chunk in chunks(list(newest), 400) for row in rows(connection, NETWORK.where(RANGE.in_(chunk)))]
+    ids = {(row["first_address"], row["last_address"]): row["id"] for row in found}
+    contact_ids = _keep_contacts(connection, [candidate for item in newest.values() for candidate in item.usable], now)
     links = (
-        _link(block_id, candidate, contact_ids.get(candidate.mailbox) if not candidate.rejected else None, now)
-        for block_id, item in zip(ids, learnt, strict=True)
+        _link(ids[within], candidate, contact_ids.get(candidate.mailbox) if not candidate.rejected else None, now)
+        for within, item in newest.items()
         for candidate in item.answer.candidates
     )
     insert_rows(connection, netblock_contacts, LINK_COLUMNS, links)
-    return _known(connection, [{"id": block_id, **value} for block_id, value in zip(ids, values, strict=True)])
+    known = {one.netblock_id: one for one in _known(connection, found)}
+    return [known[ids[_range(item)]] for item in learnt]
+
+
+def _range(item: Learnt) -> tuple[Address, Address]:
+    if item.answer.cached is None:
+        raise ValueError(f"an answer without a range cannot be stored: {item.answer.outcome}")
+    return item.answer.cached
 
 
 def _raw_key(raw: Answer) -> tuple[bytes, str]:
@@ -157,28 +168,16 @@ def _keep_raw(connection: Connection, answers: Sequence[Answer]) -> dict[tuple[b
     return found
 
 
-def _netblock(item: Learnt, raw_id: int, now: datetime) -> dict[str, Any]:
-    answer = item.answer
-    if answer.cached is None:
-        raise ValueError(f"an answer without a range cannot be stored: {answer.outcome}")
-    registered = answer.registered or (None, None)
-    return {
-        "first_address": answer.cached[0],
-        "last_address": answer.cached[1],
-        "registered_first": registered[0],
-        "registered_last": registered[1],
-        "outcome": answer.outcome.value,
-        "why": answer.why,
-        "registry": answer.registry,
-        "handle": answer.handle,
-        "name": answer.name,
-        "holder": answer.holder,
-        "country": answer.country,
-        "region": answer.region,
-        "raw_answer_id": raw_id,
-        "valid_from": now,
-        "expires_at": item.expires_at,
-    }
+NETBLOCK_COLUMNS = (
+    *("first_address", "last_address", "registered_first", "registered_last", "outcome", "why", "registry", "handle"),
+    *("name", "holder", "country", "region", "raw_answer_id", "valid_from", "expires_at"),
+)
+
+
+def _netblock(item: Learnt, raw_id: int, now: datetime) -> tuple[Any, ...]:
+    one = item.answer
+    said = (one.outcome.value, one.why, one.registry, one.handle, one.name, one.holder, one.country, one.region)
+    return (*_range(item), *(one.registered or (None, None)), *said, raw_id, now, item.expires_at)
 
 
 def _keep_contacts(connection: Connection, candidates: Sequence[Candidate], now: datetime) -> dict[str, int]:

@@ -33,6 +33,7 @@ from tests.databases import ROOT
 from tests.resolve.small_internet import (
     HTTP,
     SETTINGS,
+    Internet,
     clock,
     everybody,
     files,
@@ -205,31 +206,31 @@ def test_a_bootstrap_file_that_is_none_settles_nothing(db: Database) -> None:
 # --- what answers lead to --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fault", "outcome", "later"),
-    [
-        (None, "no_contact", None),
-        (RdapFault.NOT_FOUND, "not_found", None),
-        (RdapFault.FORBIDDEN, None, 15 * MINUTE),
-        (RdapFault.UNAVAILABLE, None, 15 * MINUTE),
-        (RdapFault.INVALID_JSON, None, DAY),
-    ],
-)
-def test_no_contact_not_found_refused_and_unusable_are_four_things(
-    db: Database, fault: RdapFault | None, outcome: str | None, later: timedelta | None
-) -> None:
-    worker = begin(db, ("192.0.2.1",))
+ENDS: list[tuple[RdapFault | None, str, timedelta | None]] = [  # what comes of it; asked again after that time
+    (None, "no_contact", None),
+    (RdapFault.NOT_FOUND, "not_found", None),
+    (RdapFault.FORBIDDEN, "", 15 * MINUTE),
+    (RdapFault.UNAVAILABLE, "", 15 * MINUTE),
+    (RdapFault.INVALID_JSON, "", DAY),
+]
+
+
+def test_no_contact_not_found_refused_and_unusable_are_four_things(db: Database) -> None:
+    prefixes = spread("2001:db8::/32", 36, len(ENDS))  # all are asked for at once
+    networks = [network(prefix, fault=fault) for prefix, (fault, _, _) in zip(prefixes, ENDS, strict=True)]
+    worker = begin(db, [prefix.replace("/36", "1") for prefix in prefixes])
     before = clock()
-    with internet([network("192.0.2.0/24", fault=fault)]) as net:
-        assert run(db, net, worker).questions == 1
-    [case] = seed.all_cases(db)
-    assert every(db, t.netblocks.c.outcome) == ([outcome] if outcome else [])
-    if later is None:
-        assert (case["state"], case["due_at"]) == (CaseState.NO_CONTACT, None)
-        assert case["event"] == ("case.no_contact", outcome)
-    else:
-        assert (case["state"], case["worker_id"], case["event"]) == (CaseState.SEEN, None, None)
-        assert before + later <= case["due_at"] <= clock() + later
+    with internet(networks) as net:
+        assert run(db, net, worker).questions == len(ENDS)
+    assert every(db, t.netblocks.c.outcome) == ["no_contact", "not_found"]
+    for case, (_, outcome, later) in zip(seed.all_cases(db), ENDS, strict=True):
+        assert case["worker_id"] is None
+        if later is None:
+            assert (case["state"], case["due_at"]) == (CaseState.NO_CONTACT, None)
+            assert case["event"] == ("case.no_contact", outcome)
+        else:
+            assert (case["state"], case["event"]) == (CaseState.SEEN, None)
+            assert before + later <= case["due_at"] <= clock() + later
 
 
 def test_hostile_answers_are_unusable_and_leave_their_neighbours_alone(db: Database) -> None:
@@ -466,32 +467,41 @@ class Died(Exception):
     """As if the process had ended there."""
 
 
-@pytest.mark.parametrize("at", range(1, 6))
-def test_a_run_that_dies_at_any_commit_repeats_no_answered_question_and_loses_no_case(db: Database, at: int) -> None:
-    texts = [f"192.0.2.{16 * n + 1}" for n in range(3)]
-    worker = begin(db, texts)
+def test_a_run_that_dies_at_any_commit_repeats_no_answered_question_and_loses_no_case(db: Database) -> None:
+    starts = ("192.0.2", "198.51.100", "203.0.113")
+    worker = begin(db)
+    networks = [network(p, "abuse@one.example") for start in starts for p in spread(f"{start}.0/24", 28, 3)]
+    with internet(networks) as net:
+        for at, start in zip((2, 3, 5), starts, strict=True):  # of the claim, of what was known, of the first answer
+            seed.cases(db, clock(), 1, addresses(*(f"{start}.{16 * n + 1}" for n in range(3))))
+            worker = _dies_and_goes_on(db, net, worker, at)
+    assert {case["state"] for case in seed.all_cases(db)} == {CaseState.RESOLVED}
+    with db.read() as connection:
+        said = connection.execute(select(t.events.c.subject_id).where(t.events.c.what == "case.contact_found"))
+        assert sorted(said.scalars()) == list(range(1, 10))  # each once
+
+
+def _dies_and_goes_on(db: Database, net: Internet, worker: int, at: int) -> int:
     commits: list[int] = []
+    known = set(every(db, t.netblocks.c.first_address))
 
     def dies(_connection: Connection) -> None:
         commits.append(1)
         if len(commits) == at:
             raise Died
 
-    with internet([network(p, "abuse@one.example") for p in spread("192.0.2.0/24", 28, 3)]) as net:
-        with resolving(db, net, worker) as prepared:
-            event.listen(db.engine, "commit", dies)
-            with pytest.raises(Died):
-                resolve(prepared)
-            event.remove(db.engine, "commit", dies)
-        answered = {f"/ripencc/ip/{address + 1}" for address in every(db, t.netblocks.c.first_address)}
-        asked = len(net.asked)
-        run(db, net, seed.worker(db, clock()))
-    assert not answered & set(net.asked[asked:])
-    assert len(answered) + len(net.asked[asked:]) == 3
-    assert {case["state"] for case in seed.all_cases(db)} == {CaseState.RESOLVED}
-    with db.read() as connection:
-        said = connection.execute(select(t.events.c.subject_id).where(t.events.c.what == "case.contact_found"))
-        assert sorted(said.scalars()) == [1, 2, 3]  # each once
+    with resolving(db, net, worker) as prepared:
+        event.listen(db.engine, "commit", dies)
+        with pytest.raises(Died):
+            resolve(prepared)
+        event.remove(db.engine, "commit", dies)
+    answered = {f"/ripencc/ip/{address + 1}" for address in set(every(db, t.netblocks.c.first_address)) - known}
+    died = len(net.asked)
+    another = seed.worker(db, clock())
+    run(db, net, another)
+    assert not answered & set(net.asked[died:])
+    assert len(answered) + len(net.asked[died:]) == 3
+    return another
 
 
 def test_ctrl_c_leaves_everything_to_go_on_with(db: Database) -> None:
@@ -515,10 +525,9 @@ def test_ctrl_c_leaves_everything_to_go_on_with(db: Database) -> None:
 
 PROCESS = """
 import sys
-from tests.resolve.small_internet import Internet, run
-from tests.cases import worker
 from pipeline.store.db import Database
-from tests.resolve.small_internet import clock
+from tests.cases import worker
+from tests.resolve.small_internet import Internet, clock, run
 db = Database(sys.argv[1])
 run(db, Internet(sys.argv[2]), worker(db, clock()))
 """
