@@ -31,7 +31,6 @@ class DueCase:
     id: int
     campaign_id: int
     target_id: int
-    block: Address
     exposure: Exposure
     address: Address
     port: int
@@ -54,15 +53,15 @@ class Finding:
 def claim_due(
     connection: Connection, state: str, start: Address | None, worker_id: int, now: datetime, limit: int
 ) -> tuple[Lease, list[DueCase]]:
-    """Take a lease on up to `limit` cases in one of CHECKED_STATES that are due for a check, and return them.
+    """Take a lease on up to `limit` cases in one of CHECKED_STATES that are due for a check; return them by address.
 
-    They come by block, from the block `start` on, as the index has them: what a run has checked is not read again.
+    They are taken from the block `start` on, as the index has them: what a run has checked is not read again.
     """
     due = _due(now) & (cases.c.state == state)
     if start is not None:
         due &= cases.c.block >= start
     lease = workers.claim(connection, cases, due, worker_id, now, limit, cases.c.block, cases.c.id)
-    mine = (cases.c.id, cases.c.campaign_id, cases.c.target_id, cases.c.block, cases.c.exposure)
+    mine = (cases.c.id, cases.c.campaign_id, cases.c.target_id, cases.c.exposure)
     about = (targets.c.address, targets.c.port, targets.c.service, targets.c.topic)
     query = (
         select(*mine, *about, campaigns.c.minimum_level)
@@ -74,7 +73,7 @@ def claim_due(
         for chunk in chunks(list(lease.claims))
         for row in connection.execute(query.where(cases.c.id.in_(chunk)))
     ]
-    return lease, sorted(found, key=lambda case: (case.block.version, int(case.block), case.id))
+    return lease, sorted(found, key=lambda case: (case.address.version, int(case.address), case.id))
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from pipeline.domain import (
 from pipeline.store import events
 from pipeline.store import verify as store
 from pipeline.store.db import Connection, Database
+from pipeline.store.netblocks import block_of
 from pipeline.verify import sweep
 from pipeline.verify.level import Claim, Reason, evidence_level, speaks_of
 from pipeline.verify.policy import SourceState, exposure, standing
@@ -59,11 +60,10 @@ def verify(run: Verifying) -> int:
         place: Address | None = None  # what was checked lies before it, and is not looked through again
         while True:
             with run.db.write() as connection:
-                claimed = store.claim_due(connection, state, place, run.worker_id, run.clock(), BATCH)
-            lease, cases = claimed
+                lease, cases = store.claim_due(connection, state, place, run.worker_id, run.clock(), BATCH)
             if not cases:
                 break
-            place = cases[-1].block
+            place = block_of(cases[-1].address)
             said = _ask(run, cases)
             with run.db.write() as connection:
                 now = run.clock()
