@@ -134,7 +134,7 @@ def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None,
         if not accepted and person is None:
             method = "training"
         with ground.db.write() as connection:
-            wave = waves.find(connection, name, number)
+            wave = waves.locked(connection, wave["id"])
             waves.record(
                 connection,
                 wave,

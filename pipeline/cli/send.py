@@ -42,7 +42,7 @@ def send(name: str, number: int | None, execute: bool) -> None:
     with work.at_work() as bench:
         by = bench.ground.by()
         with bench.ground.db.write() as connection:
-            wave = waves.by_id(connection, wave["id"])
+            wave = waves.locked(connection, wave["id"])
             if wave["state"] == "approved":
                 lives.advance(connection, [wave["id"]], Event.WAVE_RELEASED, context.clock(), by)
         outcome = work.send(bench)

@@ -119,7 +119,7 @@ def cancel(name: str, number: int | None, reason: str) -> None:
     with context.opened() as ground:
         by = ground.by()
         with ground.db.write() as connection:
-            found = waves.find(connection, name, number)
+            found = waves.locked(connection, waves.find(connection, name, number)["id"])
             count = waves.cancel(connection, found, context.clock(), by, reason)
     show.emit(
         {"wave": found["number"], "withdrawn": count},

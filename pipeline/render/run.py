@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipeline.domain import Clock, EvidenceLevel, Progress
+from pipeline.domain import Clock, EvidenceLevel, Progress, WaveState
 from pipeline.render import language, letter, mime
 from pipeline.render.face import face_of
 from pipeline.render.language import LanguageChoice
@@ -53,7 +53,8 @@ def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: 
             progress("letters", done, total)
         count += done
         with db.write() as connection:
-            if store.left(connection, wave_id) == 0 and wave_id in store.planned_waves(connection):
+            planned = waves.locked(connection, wave_id)["state"] == WaveState.PLANNED
+            if planned and store.left(connection, wave_id) == 0:
                 waves.seal_manifest(connection, wave_id, clock(), BY)
     return count
 

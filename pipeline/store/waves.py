@@ -57,6 +57,12 @@ def by_id(connection: Connection, wave_id: int) -> dict[str, Any]:
     return rows(connection, query.where(waves.c.id == wave_id))[0]
 
 
+def locked(connection: Connection, wave_id: int) -> dict[str, Any]:
+    """Return a wave as `by_id` does, and let nobody else move it until the transaction ends."""
+    connection.execute(select(waves.c.id).where(waves.c.id == wave_id).with_for_update())
+    return by_id(connection, wave_id)
+
+
 def manifest_lines(connection: Connection, wave: dict[str, Any]) -> Iterator[str]:
     """Yield the manifest's lines: the campaign, the limits, then letter, Message-ID, sha256, recipient of each letter."""
     yield "Tocsin wave manifest 1"
@@ -181,7 +187,7 @@ def finish(connection: Connection, now: datetime, by: str) -> list[int]:
     """Move every SENDING wave that has no letter left to send to DONE, and return their ids."""
     left = exists().where(letters.c.wave_id == waves.c.id, letters.c.state.in_([s.value for s in UNSETTLED]))
     query = select(waves.c.id).where(waves.c.state == WaveState.SENDING, ~left)
-    ids = list(connection.execute(query).scalars())
+    ids = list(connection.execute(query.with_for_update()).scalars())
     lives.advance(connection, ids, Event.WAVE_DONE, now, by)
     return ids
 
@@ -209,7 +215,7 @@ def cancel(connection: Connection, wave: dict[str, Any], now: datetime, by: str,
     """Cancel a wave: what has not left is withdrawn; returns how many letters."""
     open_states = [s.value for s in (LetterState.DRAFTED, LetterState.APPROVED, LetterState.DEFERRED)]
     query = select(letters.c.id).where(letters.c.wave_id == wave["id"], letters.c.state.in_(open_states))
-    ids = list(connection.execute(query).scalars())
+    ids = list(connection.execute(query.with_for_update()).scalars())
     lives.advance(connection, ids, Event.LETTER_WITHDRAWN, now, by, why="cancelled", values={"reason": "cancelled"})
     lives.advance(connection, [wave["id"]], Event.WAVE_CANCELLED, now, by, why=why)
     return len(ids)
