@@ -8,7 +8,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.store.db import Database
 
@@ -32,5 +33,14 @@ def planner_lock(db: Database) -> Iterator[bool]:
         try:
             yield taken
         finally:
-            if taken:  # the session goes back to the pool, and would keep the lock
-                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+            if taken:
+                _unlock(connection)
+
+
+def _unlock(connection: Connection) -> None:
+    """Give the lock back: the session returns to the pool, and would keep it."""
+    try:
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+    except DBAPIError as error:
+        if not error.connection_invalidated:  # else the server ended the session, and its lock with it
+            raise
