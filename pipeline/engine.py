@@ -23,7 +23,31 @@ BEAT_SECONDS = 5.0
 
 
 class Stopped(BaseException):
-    """SIGTERM: what is under way is finished or given back, then the process ends."""
+    """Ctrl-C or SIGTERM: what is under way is finished or given back, then the process ends."""
+
+
+class Stop:
+    """Raises Stopped when a person stops the process: at once, or at the end of a block that is not to be broken."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._unbroken = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        again, self.asked = self.asked, True
+        if again or not self._unbroken:
+            raise Stopped
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Let the block come to its end before the process is stopped; a second Ctrl-C does not wait for it."""
+        self._unbroken = True
+        try:
+            yield
+        finally:
+            self._unbroken = False
+        if self.asked:
+            raise Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +84,20 @@ def _beat(db: Database, worker_id: int, clock: Clock, stop: threading.Event) -> 
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn SIGTERM into Stopped for the block, so that a stage ends as it does on Ctrl-C."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Stopped
-
-    before = signal.signal(signal.SIGTERM, stop)
+def stoppable() -> Iterator[Stop]:
+    """Turn Ctrl-C and SIGTERM into Stopped for the block, so that a stage ends with its state saved."""
+    stop = Stop()
+    wanted = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, stop)) for number in wanted]
     try:
-        yield
+        yield stop
+    except Exception as error:
+        if stop.asked:  # what broke when it was torn off in the middle is no failure of its own
+            raise Stopped from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def until_done(stages: Sequence[Stage], worker_id: int) -> dict[str, int]:

@@ -3,8 +3,8 @@
 `Bench` holds what every stage needs; each function works one stage until nothing is due, and returns what it did.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -34,18 +34,19 @@ from pipeline.verify.run import verify as verify_stage
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """An opened installation, a worker of it, and where to tell progress."""
+    """An opened installation, a worker of it, where to tell progress, and what Ctrl-C waits for."""
 
     ground: Ground
     worker_id: int
     progress: Progress
+    unbroken: Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
 def at_work() -> Iterator[Bench]:
     """Open the installation and be a worker for the block; Ctrl-C and SIGTERM end it as a stage ends, state saved."""
-    with opened() as ground, stoppable(), working(ground.db, clock) as worker_id, progress() as tell:
-        yield Bench(ground, worker_id, tell)
+    with opened() as ground, stoppable() as stop, working(ground.db, clock) as worker_id, progress() as tell:
+        yield Bench(ground, worker_id, tell, stop.unbroken)
 
 
 def resolve(bench: Bench, patience: timedelta) -> Resolved:
@@ -138,6 +139,7 @@ def send(bench: Bench) -> Outcome:
             progress=bench.progress,
             approved=approvals.Guard(loaded),
             rewrite=render_stage.rewrite,
+            unbroken=bench.unbroken,
         )
         return send_stage(run)
 

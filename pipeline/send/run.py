@@ -9,6 +9,7 @@ Standards: RFC 5321 4.2.1, 4.5.4.1; RFC 1047; RFC 3463.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,6 +76,7 @@ class Sending:
     progress: Progress
     approved: Callable[[Connection, dict[str, Any]], str]
     rewrite: Callable[[Connection, int], bytes]
+    unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
     under_way: dict[int, Lease] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
     refusals_of_us: int = 0
@@ -143,24 +145,34 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
     """Claim, ask, listen and write until nothing more can go now; returns when to go on, and why then."""
     claimed = Claimed()
     while True:
-        answers = run.wire.take(_patience(run, claimed))
-        with run.db.write() as connection:
-            now = run.clock()
-            messages = _dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
-            _replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
-            unwanted = run.refusals_of_us >= MOST_REFUSALS_OF_US
-            claimed = Claimed(exhausted=True) if unwanted else _claim(run, connection, claimed, now)
-        for message in messages:
-            run.wire.tell(message)
-        for letter in claimed.letters:
-            run.wire.ask(letter)
+        with run.unbroken():
+            claimed = _round(run, claimed)
         run.progress("letters", sum(run.tally.values()), run.total)
         if run.under_way:
             continue
-        if unwanted:
+        if _unwanted(run):
             raise TryAgain("The relay refuses us", run.last_words, "Look at the relay and its log, then run it again.")
         if claimed.exhausted or (claimed.wait is not None and claimed.wait - run.clock() > PATIENCE):
             return claimed.wait, claimed.why
+
+
+def _round(run: Sending, claimed: Claimed) -> Claimed:
+    """Listen once, write down what was heard and who is next, then tell the edge."""
+    answers = run.wire.take(_patience(run, claimed))
+    with run.db.write() as connection:
+        now = run.clock()
+        messages = _dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
+        _replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
+        claimed = Claimed(exhausted=True) if _unwanted(run) else _claim(run, connection, claimed, now)
+    for message in messages:
+        run.wire.tell(message)
+    for letter in claimed.letters:
+        run.wire.ask(letter)
+    return claimed
+
+
+def _unwanted(run: Sending) -> bool:
+    return run.refusals_of_us >= MOST_REFUSALS_OF_US
 
 
 def _patience(run: Sending, claimed: Claimed) -> float:
@@ -407,6 +419,8 @@ def _intend(
 def _drain(run: Sending) -> None:
     """A person stopped us: let transactions whose dot is committed finish, abandon the others, write what happened."""
     waited = 0.0
+    for letter_id in run.under_way:
+        run.wire.tell(Stop(letter_id))  # too late for those that had their Go
     while run.under_way and waited < LONGEST_DRAIN:
         answers = run.wire.take(0.5)
         waited += 0 if answers else 0.5
