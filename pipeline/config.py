@@ -37,6 +37,7 @@ class Section(BaseModel):
 
 class DatabaseSection(Section):
     url: str = Field("sqlite:///tocsin.db", description="sqlite:///FILE, or postgresql://USER@HOST/NAME")
+    wait: Duration = Field(timedelta(seconds=30), description="SQLite: for another process to end what it is writing")
 
 
 class DnsSection(Section):

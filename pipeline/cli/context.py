@@ -59,7 +59,7 @@ def opened() -> Iterator[Ground]:
 @contextmanager
 def database(loaded: config.Loaded) -> Iterator[Database]:
     """Open the database for the block, whatever its schema.  Raises ConfigurationError if its file does not exist."""
-    db = Database(loaded.database_url)
+    db = Database(loaded.database_url, loaded.settings.database.wait)
     if db.file is not None and not db.file.exists():
         raise ConfigurationError(
             f"There is no database {db.file}", "it is made once, beside the settings", "Run: tocsin init"

@@ -79,7 +79,7 @@ def create(file: Path, text: str, mode: int) -> bool:
 
 def make_database(loaded: config.Loaded) -> tuple[str, bool]:
     """Make the tables of a database that has none; returns its name, and whether it was made now."""
-    db = Database(loaded.database_url)
+    db = Database(loaded.database_url, loaded.settings.database.wait)
     try:
         if db.file is not None:
             create(

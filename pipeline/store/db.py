@@ -6,6 +6,7 @@ lock, BEGIN IMMEDIATE for every write.  PostgreSQL: READ COMMITTED.  No transact
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeVar
@@ -19,15 +20,15 @@ from pipeline.domain import ConfigurationError, TocsinError, TryAgain
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 30
+WAIT = timedelta(seconds=30)  # for SQLite's write lock
 CHUNK = 900  # values in one IN list: under every limit of both databases
 
 
 class Database:
     """One database.  `write()` and `read()` give a connection inside one transaction that ends with the block."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, wait: timedelta = WAIT) -> None:
+        self.engine = _engine(url, wait)
         self.dialect = self.engine.dialect.name
 
     @contextmanager
@@ -54,7 +55,7 @@ class Database:
         return Path(name) if self.dialect == "sqlite" and name else None
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, wait: timedelta) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -71,7 +72,7 @@ def _engine(url: str) -> Engine:
             "Tocsin runs on SQLite files and on PostgreSQL",
             "Correct database.url in config.toml.",
         )
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(parsed, connect_args={"timeout": wait.total_seconds(), "check_same_thread": False})
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
