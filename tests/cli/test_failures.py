@@ -15,7 +15,6 @@ import pytest
 from pipeline import domain
 from pipeline.cli import failures, words
 from pipeline.engine import Stopped
-from pipeline.store import db
 from tests.cli.conftest import Tocsin
 from tests.databases import ROOT
 
@@ -72,7 +71,7 @@ def test_a_file_that_is_no_database_is_a_matter_of_configuration(tocsin: Tocsin,
 
 
 def test_a_locked_database_is_temporary(tocsin: Tocsin, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "BUSY_SECONDS", 0.05)
+    monkeypatch.setenv("TOCSIN_DATABASE__WAIT", "0.05s")
     other = sqlite3.connect(folder / "tocsin.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     ran = tocsin("hold", "--reason", "wait")
