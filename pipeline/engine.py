@@ -16,7 +16,7 @@ from types import FrameType
 
 from pipeline.domain import Clock
 from pipeline.store import workers
-from pipeline.store.db import Database
+from pipeline.store.db import Database, is_database_error
 from pipeline.store.planner import planner_lock
 
 BEAT_SECONDS = 5.0
@@ -78,9 +78,15 @@ def working(db: Database, clock: Clock) -> Iterator[int]:
 
 def _beat(db: Database, worker_id: int, clock: Clock, stop: threading.Event) -> None:
     while not stop.wait(BEAT_SECONDS):
-        with db.write() as connection:
-            if not workers.beat(connection, worker_id, clock()):
-                return  # another planner has taken over: every later write of ours finds its claim raised
+        try:
+            with db.write() as connection:
+                alive = workers.beat(connection, worker_id, clock())
+        except Exception as error:
+            if not is_database_error(error):
+                raise
+            continue  # a lock, a full disk, a server that is away: the stage meets it too, and tells it
+        if not alive:
+            return  # another planner has taken over: every later write of ours finds its claim raised
 
 
 @contextmanager

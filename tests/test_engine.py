@@ -13,7 +13,7 @@ from sqlalchemy import select
 from pipeline import engine
 from pipeline.engine import Stage, Stopped, stoppable, until_done, working
 from pipeline.store import workers
-from pipeline.store.db import Database, rows
+from pipeline.store.db import Connection, Database, rows
 from pipeline.store.tables import workers as table
 
 
@@ -91,9 +91,64 @@ def test_stages_run_in_order_until_none_finds_anything() -> None:
     assert until_done([], 7) == {}
 
 
-def test_sigterm_stops_the_block_and_nothing_else() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_stop_the_block_and_nothing_else(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with pytest.raises(Stopped), stoppable():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
     assert not issubclass(Stopped, Exception)  # no `except Exception` may swallow it
+
+
+def test_what_a_stop_tore_apart_is_told_as_a_stop() -> None:
+    def torn() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped:
+            raise ValueError("a connection in the midst of it") from None
+
+    with pytest.raises(Stopped), stoppable():
+        torn()
+    with pytest.raises(ValueError, match="alone"), stoppable():
+        raise ValueError("alone")
+
+
+def test_an_unbroken_block_comes_to_its_end_before_a_stop_and_a_second_stop_does_not_wait() -> None:
+    done = []
+
+    def work(stops: int) -> None:
+        with stoppable() as stop:
+            with stop.unbroken():
+                for _ in range(stops):
+                    signal.raise_signal(signal.SIGINT)
+                done.append(stops)
+            done.append(0)
+
+    for stops in (1, 2):
+        with pytest.raises(Stopped):
+            work(stops)
+    assert done == [1]
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_heart_goes_on_after_a_beat_that_the_database_refused(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
+    beats: list[bool] = []
+
+    def beat(connection: Connection, worker_id: int, now: datetime) -> bool:
+        beats.append(True)
+        if len(beats) == 1:
+            connection.exec_driver_sql("SELECT nothing FROM nowhere")
+        return len(beats) < 3
+
+    monkeypatch.setattr(workers, "beat", beat)
+    with working(db, Ticking()):
+        until(lambda: len(beats) == 3)

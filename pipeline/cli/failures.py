@@ -107,6 +107,13 @@ def classify(error: BaseException) -> Failure:
         return Failure(USAGE, error.format_message(), "", f"Run: {_path(error)} --help")
     if isinstance(error, OSError):
         error = _of_system(error) or error
+    if _overtaken(error):
+        return Failure(
+            TryAgain.exit_code,
+            "Another process has taken over this work",
+            "this one was not heard of for 30 s, or a newer one was started",
+            "Run the same command again: nothing is done twice.",
+        )
     known = error if isinstance(error, TocsinError) else _of_database(error)
     if known is not None:
         return Failure(known.exit_code, known.what, known.why, known.next_step)
@@ -122,6 +129,11 @@ def classify(error: BaseException) -> Failure:
 def _stopped(error: BaseException) -> bool:
     engine = sys.modules.get("pipeline.engine")  # an error of a module that was never imported cannot have been raised
     return engine is not None and isinstance(error, engine.Stopped)
+
+
+def _overtaken(error: BaseException) -> bool:
+    lives = sys.modules.get("pipeline.store.lives")
+    return lives is not None and isinstance(error, lives.LeaseLost)
 
 
 def _of_database(error: BaseException) -> TocsinError | None:

@@ -15,6 +15,7 @@ import pytest
 from pipeline import domain
 from pipeline.cli import failures, words
 from pipeline.engine import Stopped
+from pipeline.store.lives import LeaseLost
 from tests.cli.conftest import Tocsin
 from tests.databases import ROOT
 
@@ -132,6 +133,7 @@ def test_a_french_reader_is_told_in_french_even_by_a_broken_settings_file(tocsin
         (PermissionError("socket.connect to '192.0.2.1' is refused: only loopback may be reached here"), 6),
         (PermissionError(errno.EACCES, "Permission denied", "/srv/tocsin"), 3),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 3),
+        (LeaseLost("letter 5 has been taken by another worker"), 75),
         (domain.NotFound("no"), 4),
         (domain.TocsinError("some"), 5),
         (domain.RefusedBySafety("no"), 6),
