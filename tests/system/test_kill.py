@@ -183,7 +183,7 @@ def killed_campaign(site: Site, tally: Tally, seed: str, seconds: Mapping[str, f
     site.letters_are_due()
     killing.finish(*RUN)
     in_send = {step: tally.kills[step] - before[step] for step in ("send", "run sends")}
-    assert in_send["send"] >= 5
+    assert in_send["send"] >= 3  # of seven: on a machine that is faster than it was a command may end before its kill
     assert_all_is_well(site, tally, (sum(in_send.values()) + 1) * CONNECTIONS)
     assert set(site.letters()) <= {LetterState.HANDED, LetterState.REFUSED, LetterState.UNCERTAIN}
 
