@@ -161,7 +161,6 @@ def _store(connection: Connection, run: Resolving, work: Work, findings: Finding
     """Write what was found, settle the cases that it covers, and go on with their cells."""
     for budget, until in findings.refused.items():
         budgets.postpone(connection, budget, until)
-        work.not_before[budget] = max(until, work.not_before.get(budget, until))
     cells: dict[Cell, None] = {}
     covered: dict[Address, Known] = {}
     known = netblocks.learn(connection, [learnt for _, learnt in findings.learnt], now)

@@ -168,12 +168,18 @@ def test_special_purpose_space_and_space_of_no_registry_are_settled_without_a_qu
     assert every(db, t.netblocks.c.why) == ["no-registry"]
 
 
-def test_an_address_inside_another_is_asked_about_by_the_inner_one(db: Database) -> None:
-    worker = begin(db, ("2002:c000:201::1", "192.0.2.1", "2002:c000:202::1"))  # 6to4 of 192.0.2.1 and 192.0.2.2
-    with internet([network("192.0.2.0/24", "abuse@one.example")]) as net:
-        run(db, net, worker)
-    assert net.asked == ["/ripencc/ip/192.0.2.1"]
-    assert [case["mailbox"] for case in seed.all_cases(db)] == ["abuse@one.example"] * 3
+def test_an_address_inside_another_is_asked_about_once_by_the_inner_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.resolve.run.UNIT", 1)  # the blocks are not claimed together
+    embedded = ("2002:c000:201::1", "2002:c000:202::1", "2002:c633:6401::1")  # 192.0.2.1, 192.0.2.2, 198.51.100.1
+    worker = begin(db, (*embedded, "192.0.2.1", "198.51.100.1"))
+    mute = network("198.51.100.0/24", fault=RdapFault.NO_ANSWER)
+    with internet([network("192.0.2.0/24", "abuse@one.example"), mute]) as net:
+        run(db, net, worker, http=replace(HTTP, timeout=1.0))  # by then, all four blocks are claimed
+    assert sorted(net.asked) == ["/ripencc/ip/192.0.2.1", "/ripencc/ip/198.51.100.1"]
+    known, unknown = "abuse@one.example", None
+    assert [case["mailbox"] for case in seed.all_cases(db)] == [known, known, unknown, known, unknown]
 
 
 def test_a_case_that_cannot_reach_its_minimum_is_not_asked_for_and_looked_at_again_in_a_day(db: Database) -> None:
