@@ -15,6 +15,7 @@ from sqlalchemy import Connection, case, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome
+from pipeline.store.any_of import any_of
 from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
 from pipeline.store.tables import contacts, netblock_contacts, netblocks, raw_answers
@@ -92,7 +93,9 @@ def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[K
     )
     best: dict[int, int] = {}
     for chunk in chunks([row["id"] for row in found]):
-        for netblock_id, link_id in connection.execute(links.where(netblock_contacts.c.netblock_id.in_(chunk))):
+        for netblock_id, link_id in connection.execute(
+            links.where(any_of(connection, netblock_contacts.c.netblock_id, chunk))
+        ):
             best[netblock_id] = link_id
     return [
         Known(
@@ -163,7 +166,7 @@ def _keep_raw(connection: Connection, answers: Sequence[Answer]) -> dict[tuple[b
     found: dict[tuple[bytes, str], int] = {}
     for chunk in chunks([value["sha256"] for value in values]):
         query = select(raw_answers.c.id, raw_answers.c.sha256, raw_answers.c.source)
-        for row in connection.execute(query.where(raw_answers.c.sha256.in_(chunk))):
+        for row in connection.execute(query.where(any_of(connection, raw_answers.c.sha256, chunk))):
             found[bytes(row.sha256), row.source] = row.id
     return found
 
@@ -192,7 +195,7 @@ def _keep_contacts(connection: Connection, candidates: Sequence[Candidate], now:
     connection.execute(dialect.insert(contacts).on_conflict_do_nothing(), values)
     found: dict[str, int] = {}
     for chunk in chunks(list(spellings)):
-        query = select(contacts.c.id, contacts.c.mailbox).where(contacts.c.mailbox.in_(chunk))
+        query = select(contacts.c.id, contacts.c.mailbox).where(any_of(connection, contacts.c.mailbox, chunk))
         found.update((row.mailbox, row.id) for row in connection.execute(query))
     return found
 

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, text, update
 
 from pipeline.domain import Address, CaseState, Event, Outcome
 from pipeline.store import lives
+from pipeline.store.any_of import any_of
 from pipeline.store.db import chunks
 from pipeline.store.lives import Lease
 from pipeline.store.netblocks import Known
@@ -60,7 +61,11 @@ def claim_blocks(connection: Connection, worker_id: int, now: datetime, most_cas
     due = _due(now) & free(cases, now)
     claims: dict[int, int] = {}
     for chunk in chunks(_free_blocks(connection, due, now, most_cases)):
-        taken = update(cases).where(due, cases.c.block.in_(chunk)).values(worker_id=worker_id, claim=cases.c.claim + 1)
+        taken = (
+            update(cases)
+            .where(due, any_of(connection, cases.c.block, chunk))
+            .values(worker_id=worker_id, claim=cases.c.claim + 1)
+        )
         claims.update((row.id, row.claim) for row in connection.execute(taken.returning(cases.c.id, cases.c.claim)))
     return Lease(worker_id, claims), _claimed(connection, list(claims))
 
@@ -75,7 +80,9 @@ def _free_blocks(connection: Connection, due: ColumnElement[bool], now: datetime
         blocks = list(dict.fromkeys(connection.execute(wanted).scalars()))
         held: set[Address] = set()
         for chunk in chunks(blocks):
-            busy = select(cases.c.block).where(cases.c.state == CaseState.SEEN, cases.c.block.in_(chunk))
+            busy = select(cases.c.block).where(
+                cases.c.state == CaseState.SEEN, any_of(connection, cases.c.block, chunk)
+            )
             held |= set(connection.execute(busy.where(cases.c.worker_id.in_(workers_now)).distinct()).scalars())
         if not blocks or len(held) < len(blocks):
             return [block for block in blocks if block not in held]
@@ -90,7 +97,9 @@ def _claimed(connection: Connection, case_ids: Sequence[int]) -> list[DueCase]:
         .join(campaigns, campaigns.c.id == cases.c.campaign_id)
     )
     return [
-        DueCase(*row) for chunk in chunks(case_ids) for row in connection.execute(query.where(cases.c.id.in_(chunk)))
+        DueCase(*row)
+        for chunk in chunks(case_ids)
+        for row in connection.execute(query.where(any_of(connection, cases.c.id, chunk)))
     ]
 
 
@@ -138,7 +147,7 @@ def _no_contact(
 def put_off(connection: Connection, case_ids: Collection[int], lease: Lease, until: datetime) -> None:
     """Give cases back, due later: their registry refused, or what it said could not be used."""
     for chunk in chunks(_held(connection, list(case_ids), lease)):
-        changed = update(cases).where(cases.c.id.in_(chunk))
+        changed = update(cases).where(any_of(connection, cases.c.id, chunk))
         connection.execute(changed.values(due_at=until, **GIVEN_BACK))
 
 
@@ -147,7 +156,7 @@ def _held(connection: Connection, case_ids: Sequence[int], lease: Lease) -> list
     held: list[int] = []
     query = select(cases.c.id, cases.c.claim).where(cases.c.worker_id == lease.worker_id)
     for chunk in chunks(case_ids):
-        found = connection.execute(query.where(cases.c.id.in_(chunk)).with_for_update())
+        found = connection.execute(query.where(any_of(connection, cases.c.id, chunk)).with_for_update())
         held += [row.id for row in found if lease.claims.get(row.id) == row.claim]
     return held
 

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from pipeline.domain import Address, CaseState, Exposure, Observation, Verdict
 from pipeline.store import events, workers
+from pipeline.store.any_of import any_of
 from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks
 from pipeline.store.lives import Lease
@@ -71,7 +72,7 @@ def claim_due(
     found = [
         DueCase(**{**row._mapping, "exposure": Exposure(row.exposure)})
         for chunk in chunks(list(lease.claims))
-        for row in connection.execute(query.where(cases.c.id.in_(chunk)))
+        for row in connection.execute(query.where(any_of(connection, cases.c.id, chunk)))
     ]
     return lease, sorted(found, key=lambda case: (case.address.version, int(case.address), case.id))
 
@@ -100,7 +101,7 @@ def observed(connection: Connection, addresses: Iterable[Address]) -> dict[Addre
     )
     known = {row.id: {"feed": row.name, "declaration": row.declaration} for row in connection.execute(FEEDS)}
     for chunk in chunks(sorted(set(addresses), key=lambda address: address.packed)):
-        for row in connection.execute(query.where(observations.c.address.in_(chunk))):
+        for row in connection.execute(query.where(any_of(connection, observations.c.address, chunk))):
             found[row[2]].append({**dict(zip(OBSERVED, row, strict=False)), **known[row[-1]]})
     return found
 
@@ -161,7 +162,7 @@ def record(connection: Connection, findings: Sequence[Finding], lease: Lease, no
     held = select(cases.c.id, cases.c.claim).where(cases.c.worker_id == lease.worker_id)
     mine: set[int] = set()
     for ids in chunks(list(lease.claims)):
-        found = connection.execute(held.where(cases.c.id.in_(ids)).with_for_update())
+        found = connection.execute(held.where(any_of(connection, cases.c.id, ids)).with_for_update())
         mine |= {row.id for row in found if lease.claims[row.id] == row.claim}
     kept = [finding for finding in findings if finding.case.id in mine]
     columns = ("case_id", "method", "verdict", "level", "at", "transcript")
@@ -187,13 +188,15 @@ def _set_exposures(connection: Connection, findings: Sequence[Finding], now: dat
     for finding in findings:
         groups[finding.verdict.value, finding.level, finding.due_at].append(finding)
     for chunk in chunks(sorted(finding.case.target_id for finding in findings)):  # campaigns share targets
-        connection.execute(select(targets.c.id).where(targets.c.id.in_(chunk)).order_by(targets.c.id).with_for_update())
+        connection.execute(
+            select(targets.c.id).where(any_of(connection, targets.c.id, chunk)).order_by(targets.c.id).with_for_update()
+        )
     for (verdict, level, due_at), members in groups.items():
         for some in chunks(members):
-            changed = update(cases).where(cases.c.id.in_([finding.case.id for finding in some]))
+            changed = update(cases).where(any_of(connection, cases.c.id, [finding.case.id for finding in some]))
             values = {"exposure": verdict, "exposure_at": now, "level": level, "due_at": due_at, "worker_id": None}
             connection.execute(changed.values(**values))
-            seen = update(targets).where(targets.c.id.in_([finding.case.target_id for finding in some]))
+            seen = update(targets).where(any_of(connection, targets.c.id, [finding.case.target_id for finding in some]))
             connection.execute(seen.where(targets.c.level.is_distinct_from(level)).values(level=level))
 
 
