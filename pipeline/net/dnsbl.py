@@ -21,7 +21,7 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.txtbase
 
 from pipeline.domain import Address, Listing, ZoneAnswer, ZoneQuestion
-from pipeline.net.edge import Edge, Handler, many
+from pipeline.net.edge import Edge, Handler, alone, many
 from pipeline.net.nameserver import DnsSettings, Nameserver, NoAnswer, ask
 
 CODES = IPv4Network("127.0.0.0/8")
@@ -155,7 +155,7 @@ def check_zone(
     unlisted = {address for pair in points for address in pair.unlisted}
     if not listed or not unlisted:
         raise ValueError("a zone check needs a point that must be listed and one that must not")
-    answers = asyncio.run(_ask_all(zone, sorted(listed | unlisted, key=str), settings, sources or {}))
+    answers = alone(_ask_all(zone, sorted(listed | unlisted, key=str), settings, sources or {}))
     reasons = tuple(reason for answer in answers if (reason := _objection(answer, answer.address in listed)))
     return ZoneHealth(zone, not reasons, reasons)
 

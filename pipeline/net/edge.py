@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -115,6 +115,18 @@ class Edge(Generic[Q, A]):
     def done(self, count: int = 1) -> None:
         """Say that `count` questions are fully dealt with, which makes room for as many."""
         self._free.release(count)
+
+
+def alone(work: Coroutine[Any, Any, A]) -> A:
+    """Return what a coroutine returns, run on a loop in a thread of its own: Ctrl-C ends the wait, and cancels it."""
+
+    async def main(_questions: asyncio.Queue[None], answer: Callable[[A], Coroutine[None, None, None]]) -> None:
+        await answer(await work)
+
+    with Edge(main, 1) as edge:
+        while not (answers := edge.take(0.5)):
+            pass
+    return answers[0]
 
 
 def many(open_handler: Callable[[], AbstractAsyncContextManager[Handler[Q, A]]]) -> Main[Q, A]:

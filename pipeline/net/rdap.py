@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipeline.domain import Answer, Clock, PermanentFailure, RdapQuestion, RdapReply
 from pipeline.net import http
-from pipeline.net.edge import Edge, Handler, many
+from pipeline.net.edge import Edge, Handler, alone, many
 from pipeline.net.http import HttpSettings
 
 RDAP = "application/rdap+json"
@@ -66,7 +66,7 @@ def fetch_json(url: str, settings: HttpSettings, clock: Clock) -> JsonDocument:
 
     Waits for the answer.  Anything but status 200 with JSON in it is a failure in `answer`, never an exception.
     """
-    answer, value, expires_at = asyncio.run(_fetch(url, settings, clock))
+    answer, value, expires_at = alone(_fetch(url, settings, clock))
     return JsonDocument(answer, value, expires_at)
 
 
