@@ -17,7 +17,13 @@ from pipeline.store import events, lives
 from pipeline.store.db import rows
 from pipeline.store.tables import approvals, campaigns, letters, persons, waves
 
-UNSETTLED = (LetterState.DRAFTED, LetterState.APPROVED, LetterState.CLAIMED, LetterState.DEFERRED)
+UNSETTLED = (
+    LetterState.DRAFTED,
+    LetterState.APPROVED,
+    LetterState.CLAIMED,
+    LetterState.DEFERRED,
+    LetterState.UNCERTAIN,  # a person may have it sent again: its wave must still be open then
+)
 
 
 @dataclass(frozen=True, slots=True)

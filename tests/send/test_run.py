@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from pipeline.domain import RefusedBySafety, TryAgain, WaveState
+from pipeline.domain import Event, RefusedBySafety, TryAgain, WaveState
 from pipeline.sandbox.mail_rules import GREYLIST, REFUSE, Rule, defer
+from pipeline.store import lives, waves, workers
 from pipeline.store import tables as t
-from pipeline.store import waves, workers
 from pipeline.store.db import Database, rows
 from pipeline.store.lives import LeaseLost
 from tests.seed import wave_of_letters
@@ -117,6 +117,20 @@ def test_no_reply_after_the_final_dot_is_uncertain_and_never_sent_again(db: Data
         p.clock.now += timedelta(hours=1)
         assert p.send(db).tally == {}
         assert Counter(p.recipients()) == {"abuse@isp1.example": 1, "abuse@isp2.example": 1}
+
+
+def test_an_uncertain_letter_that_a_person_has_sent_again_leaves_with_its_wave(db: Database, post: Any) -> None:
+    with post({"abuse@isp1.example": Rule("drop", "dot", times=1)}) as p:
+        wave = wave_of_letters(db, p.clock(), 2)
+        p.send(db)
+        assert states(db) == ["uncertain", "handed"]
+        with db.write() as connection:
+            assert waves.by_id(connection, wave)["state"] == WaveState.SENDING
+            lives.advance(connection, [1], Event.LETTER_RESEND, p.clock(), "person:1", values={"due_at": p.clock()})
+        assert p.send(db).tally == {"handed": 1}
+        assert p.recipients() == ["abuse@isp1.example", "abuse@isp2.example"]
+    with db.read() as connection:
+        assert waves.by_id(connection, wave)["state"] == WaveState.DONE
 
 
 def test_training_withdraws_letters_to_others_than_guests(db: Database, post: Any) -> None:
