@@ -47,6 +47,8 @@ BULK_LINES = 24_000  # two chunks of ingest
 REFUSING, DEFERRING, SLOW = (3, 44), (11, 27), (16, 36)  # numbers of contacts
 SLOW_SECONDS = 0.25
 CONNECTIONS = 2  # to the relay
+ONE_OPEN = """SELECT count(*) FROM waves WHERE (SELECT count(*) FROM letters WHERE state = 'claimed') = 1
+AND (SELECT count(*) FROM letters WHERE state = 'handed') = 7"""  # of eight letters
 BIRTHS: dict[str, State] = {
     Event.CASE_SEEN: CaseState.SEEN,
     Event.LETTER_DRAFTED: LetterState.DRAFTED,

@@ -18,10 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from pipeline.sandbox.mail_rules import Rule
+from pipeline.store.tables import letters
 from tests.databases import administer
 from tests.system import campaign
-from tests.system.campaign import BULK, BULK_LINES, IN_LIST_2, LIST_1, LIST_2, NAME, Site
+from tests.system.campaign import BULK, BULK_LINES, IN_LIST_2, LIST_1, LIST_2, NAME, Site, contact
 from tests.system.conftest import Databases, NewDatabase
 from tests.system.forked import Commands, Ran
 
@@ -424,3 +427,18 @@ def test_two_at_once_end_well_and_do_nothing_twice(commands: Commands, databases
         assert site.letters() == {"handed": 7, "refused": 1}
         assert site.number("SELECT count(*) FROM waves") == 1
         assert site.number("SELECT count(*) FROM waves WHERE state = 'done'") == 1
+
+
+def test_a_process_that_was_overtaken_stops_before_its_effect(commands: Commands, new_approved: NewDatabase) -> None:
+    with campaign.site(commands, new_approved) as site:
+        site.town.mail.rules.rules = {contact(47): Rule("stall", "data", seconds=2.0)}
+        running = site.start(*SEND)
+        site.until(campaign.ONE_OPEN)
+        with site.db.write() as connection:  # as a worker does that finds the other silent for 30 s
+            connection.execute(update(letters).where(letters.c.state == "claimed").values(claim=letters.c.claim + 1))
+        assert_told(running.end(), 75, "Another process has taken over this work")
+        assert len(site.sink()) == 7
+        site.must(*SEND)
+        assert site.letters() == {"handed": 8}
+        campaign.assert_nothing_twice_and_nothing_lost(site)
+        campaign.assert_events_tell_every_state(site)
