@@ -145,6 +145,14 @@ class Site:
     def start(self, *line: str, **limits: Any) -> Running:
         return self.commands.start(self.config, *line, **limits)
 
+    def start_working(self, *line: str) -> Running:
+        """Start a command, and return once it is a worker, or has ended."""
+        before = self.number("SELECT count(*) FROM workers")
+        running = self.start(*line)
+        while self.number("SELECT count(*) FROM workers") == before and running.ended(0.01) is None:
+            pass
+        return running
+
     def run(self, *line: str, **limits: Any) -> Ran:
         """Run a command to its end."""
         return self.start(*line, **limits).end()

@@ -52,11 +52,13 @@ class Running:
     pid: int
     out: Path
     err: Path
+    code: int | None = None  # once it has been heard that it ended
 
     def ended(self, seconds: float) -> Ran | None:
         """Wait at most so long for its end; None if it goes on."""
-        code = self.commands.ask({"wait": self.pid, "seconds": seconds})
-        return None if code is None else Ran(code, self.out.read_text("utf-8"), self.err.read_text("utf-8"))
+        if self.code is None:
+            self.code = self.commands.ask({"wait": self.pid, "seconds": seconds})
+        return None if self.code is None else Ran(self.code, self.out.read_text("utf-8"), self.err.read_text("utf-8"))
 
     def end(self) -> Ran:
         """Wait for its end.  Raises AssertionError, and kills it, if it hangs."""
@@ -67,7 +69,8 @@ class Running:
         return ran
 
     def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        if self.code is None:
+            os.kill(self.pid, number)
 
     def kill(self) -> Ran:
         """End it at once, wherever it is."""
