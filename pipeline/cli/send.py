@@ -87,7 +87,7 @@ def _may_leave(wave: dict[str, Any], plan: dict[str, Any]) -> None:
 
 def _would(plan: dict[str, Any]) -> list[str]:
     lines = [
-        words.text("wave {number} of {campaign}", number=plan["wave"], campaign=plan["campaign"]) + ":",
+        words.text("wave {number} of {campaign}", number=plan["wave"], campaign=plan["campaign"]),
         "  " + words.plural("{count} letter would go", "{count} letters would go", plan["would_go"]),
     ]
     if plan["withdrawn_in_training"]:
@@ -97,8 +97,8 @@ def _would(plan: dict[str, Any]) -> list[str]:
             plan["withdrawn_in_training"],
         )
         lines.append(f"  {kept}")
-    lines.append("  " + ", ".join(f"{name}: {words.number(count)}" for name, count in plan["languages"].items()))
-    lines.append("  " + ", ".join(f"{name}: {words.number(count)}" for name, count in plan["domains"].items()))
+    lines.append("  " + words.counted(plan["languages"]))
+    lines.append("  " + words.counted(plan["domains"]))
     takes = timedelta(seconds=round(plan["takes_seconds"]))
     lines.append("  " + words.text("at the limits set it takes at least {time}", time=takes))
     return lines

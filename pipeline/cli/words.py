@@ -67,6 +67,11 @@ def each(*msgids: str) -> list[str]:
     return [_lookup(msgid) for msgid in msgids]
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """Return names with their counts, on one line: "en: 12, fr: 3", spaced as the reader's language does."""
+    return ", ".join(text("{what}: {count}", what=name, count=number(count)) for name, count in counts.items())
+
+
 def plural(one: str, many: str, count: int, /, **values: object) -> str:
     """Return the form that fits `count`, which stands in the msgids as {count}.  In French 0 and 1 are singular."""
     form = count <= 1 if language() == "fr" else count == 1

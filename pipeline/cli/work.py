@@ -154,7 +154,7 @@ def together(before: Outcome | None, after: Outcome) -> Outcome:
 
 def sent(outcome: Outcome) -> list[str]:
     """Return the lines that tell how a run of sending ended."""
-    lines = [f"{said('tally', kind)}: {words.number(count)}" for kind, count in sorted(outcome.tally.items())]
+    lines = [words.counted({said("tally", kind): count}) for kind, count in sorted(outcome.tally.items())]
     if not lines:
         lines = [words.text("no letter was due")]
     if outcome.left:
