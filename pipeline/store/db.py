@@ -105,6 +105,8 @@ MEANINGS = (
     ("connection is bad", "the database server does not answer", "Start it, or correct database.url."),
     ("server closed the connection", "the database server went away", "Run the same command again when it is back."),
     ("terminating connection", "the database server went away", "Run the same command again when it is back."),
+    ("the connection is lost", "the database server went away", "Run the same command again when it is back."),
+    ("the connection is closed", "the database server went away", "Run the same command again when it is back."),
 )
 
 

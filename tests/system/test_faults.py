@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.store.tables import letters
@@ -253,14 +253,19 @@ def cut_off(site: Site, server: str) -> None:
     administer(server, f"{ours} AND datname = '{name}'")
 
 
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 def test_a_database_server_that_goes_away_in_the_midst_of_it_loses_nothing(
     commands: Commands, postgresql: Databases
 ) -> None:
     with campaign.site(commands, postgresql.new) as site:
         site.prepare()
-        running = site.start("ingest", site.file(BULK), "--feed", "rumours")
-        site.until("SELECT count(*) FROM workers WHERE ended_at IS NULL")
-        cut_off(site, postgresql.server)
+        with site.db.write() as connection:
+            connection.execute(text("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE"))
+            running = site.start("ingest", site.file(BULK), "--feed", "rumours")
+            site.until(f"SELECT count(*) {WAITING}")
+            connection.execute(text(f"SELECT pg_terminate_backend(pid) {WAITING}"))
         assert_told(running.end(), 75, "the database server went away")
         site.must("ingest", site.file(BULK), "--feed", "rumours")
         site.must("ingest", site.file(LIST_2), "--feed", "scan")
