@@ -484,11 +484,17 @@ class ZoneQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RdapQuestion:
-    """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back."""
+    """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back.
+
+    `form`, where it is not empty, is sent as the body of a POST (application/x-www-form-urlencoded): the web pages of
+    some national registries ask for one.  `accept` is the media type asked for.
+    """
 
     key: Hashable
     url: str
     delay: float = 0.0
+    form: str = ""
+    accept: str = "application/rdap+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,4 +522,37 @@ class WhoisReply:
     """What came: status 200 and the whole text as bytes, in the server's own charset, or a failure."""
 
     key: Hashable
+    answer: Answer
+
+
+class NameKind(StrEnum):
+    """What is asked of the DNS about a name."""
+
+    TXT = "txt"  # the texts of `name`
+    MAIL = "mail"  # how mail for the domain `name` is routed
+    HOST = "host"  # the names of the address `name` that lead back to it
+
+
+@dataclass(frozen=True, slots=True)
+class NameQuestion:
+    """One question to the DNS, no sooner than `delay` seconds from now.  `key` comes back."""
+
+    key: Hashable
+    kind: NameKind
+    name: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NameReply:
+    """What the DNS said, as canonical JSON in `answer.body`, so that it is kept like every other raw answer.
+
+    TXT gives {"txt": [...]}; MAIL gives {"hosts": [...], "route": "mx|address|null_mx|none|unknown", "why": ""}; HOST
+    gives {"names": [...]}.  `answer.status` is 200 for found and 404 for definitely nothing; it is 0, with a failure,
+    where the DNS could not say.  `answer.source` is "dns:TXT/NAME", "dns:MAIL/DOMAIN" or "dns:HOST/ADDRESS".
+    """
+
+    key: Hashable
+    kind: NameKind
+    name: str
     answer: Answer
