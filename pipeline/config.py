@@ -51,6 +51,9 @@ class DnsSection(Section):
 class RdapSection(Section):
     bootstrap_v4: str = Field("https://data.iana.org/rdap/ipv4.json", description="IANA's registry of IPv4 (RFC 9224)")
     bootstrap_v6: str = Field("https://data.iana.org/rdap/ipv6.json", description="IANA's registry of IPv6 (RFC 9224)")
+    bootstrap_asn: str = Field(
+        "https://data.iana.org/rdap/asn.json", description="IANA's registry of AS numbers (RFC 9224)"
+    )
     user_agent: str = Field(
         "", description="who asks: the agency's page and mailbox; needed before a registry is asked"
     )
@@ -68,6 +71,10 @@ class RdapSection(Section):
             "rdap.afrinic.net": 1.0,
             "rdap.lacnic.net": 0.15,
             "rdap.registro.br": 0.15,
+            "jpnic.rdap.apnic.net": 0.166,
+            "krnic.rdap.apnic.net": 0.166,
+            "twnic.rdap.apnic.net": 0.166,
+            "idnic.rdap.apnic.net": 0.166,
         },
         description="questions a second by registry host",
     )
@@ -85,11 +92,51 @@ class WhoisSection(Section):
             "apnic": "whois.apnic.net:43",
             "lacnic": "whois.lacnic.net:43",
             "afrinic": "whois.afrinic.net:43",
+            "jpnic": "whois.nic.ad.jp:43",
+            "krnic": "whois.kisa.or.kr:43",
+            "twnic": "whois.twnic.net.tw:43",
+            "registro.br": "whois.registro.br:43",
         },
         description="HOST:PORT by registry",
     )
     rate: float = Field(0.15, ge=0, description="questions a second to one host; 0: no limit")
     timeout: Duration = Field(timedelta(seconds=20), description="for one answer")
+
+
+class ScopeSection(Section):
+    v4: int = Field(20, ge=16, le=32, description="an IPv4 answer speaks for no more than a /20 around the address")
+    v6: int = Field(40, ge=32, le=128, description="an IPv6 answer, no more than a /40")
+    slow_v4: int = Field(18, ge=16, le=32, description="the same for LACNIC and its national registries")
+    slow_v6: int = Field(36, ge=32, le=128)
+    block_v4: int = Field(24, ge=16, le=32, description="the same where a registry's own block answers")
+    block_v6: int = Field(48, ge=32, le=128)
+
+
+class ResolveSection(Section):
+    chain: list[Literal["dump", "network", "whois", "page", "parent", "origin", "directory", "cert", "host_name"]] = (
+        Field(
+            ["dump", "network", "whois", "parent", "origin", "cert"],
+            description="where a contact is looked for, in this order, until one is found: docs/explanation/contacts.md",
+        )
+    )
+    check_mail: bool = Field(True, description="ask the DNS whether a mailbox's domain takes mail, at most once a day")
+    use_search: bool = Field(
+        True, description="ask registries that offer it (RFC 9910) for all networks below a wide one"
+    )
+    origin_zone: str = Field("origin.asn.cymru.com", description="who announces an IPv4 address (TXT records)")
+    origin6_zone: str = Field("origin6.asn.cymru.com", description="who announces an IPv6 address")
+    directory_zone: str = Field(
+        "abuse-contacts.abusix.zone", description="asked only where chain has `directory`; it has terms of its own"
+    )
+    names_rate: float = Field(5.0, ge=0, description="questions a second to each of these zones; 0: no limit")
+    pages: dict[str, str] = Field(
+        {
+            "jpnic": "https://whois.nic.ad.jp/cgi-bin/whois_gw?lang=%2Fe&key={address}&submit=query",
+            "krnic": "https://xn--c79as89aj0e29b77z.xn--3e0b707e/eng/whois.jsc#query={address}",
+        },
+        description="web pages of national registries, asked where chain has `page`; after # stands what is posted",
+    )
+    scope: ScopeSection = ScopeSection()
 
 
 class RelaySection(Section):
@@ -237,6 +284,7 @@ class Settings(BaseSettings):
     dns: DnsSection = DnsSection()
     rdap: RdapSection = RdapSection()
     whois: WhoisSection = WhoisSection()
+    resolve: ResolveSection = ResolveSection()
     mail: MailSection = MailSection()
     safety: SafetySection = SafetySection()
     feeds: dict[str, FeedSection] = {}

@@ -177,6 +177,37 @@ class Outcome(StrEnum):
     SPECIAL = "special"  # special-purpose space: nobody to ask
 
 
+class Tier(IntEnum):
+    """How a mailbox came to be a candidate.  Those from PARENT on are not the network's own contact."""
+
+    OVERRIDE = 0  # a person said so
+    ROLE = 1  # abuse role of the network
+    REMARK = 2
+    NAMED = 3  # abuse-named mailbox of the holder
+    PARENT = 4  # of the network above
+    ORIGIN = 5  # of an AS that announces the network
+    DIRECTORY = 6  # of a public directory of abuse contacts
+    CERT = 7  # of the country
+    HOST_NAME = 8  # RFC 2142 mailbox of the domain that the address's name is in
+
+
+class StepKind(StrEnum):
+    """One kind of question in the chain that finds a network's contacts, in the order of asking."""
+
+    OVERRIDE = "override"
+    DUMP = "dump"  # a registry's dump that was imported
+    NETWORK = "network"  # RDAP
+    WHOIS = "whois"
+    PAGE = "page"  # a national registry's web page
+    ENTITY = "entity"  # the contact that an answer names by its handle alone
+    PARENT = "parent"
+    ORIGIN = "origin"  # which ASes announce the address
+    AUTNUM = "autnum"  # the contact of one of them
+    DIRECTORY = "directory"
+    CERT = "cert"
+    HOST_NAME = "host_name"
+
+
 # --- events: what may happen to a thing that has a life ---------------------------------------------------------------
 
 
@@ -185,7 +216,7 @@ class Event(StrEnum):
     CASE_CONTACT_FOUND = "case.contact_found"
     CASE_NO_CONTACT = "case.no_contact"
     CASE_NOTICED = "case.noticed"
-    CASE_NEXT_CONTACT = "case.next_contact"  # the contact is dead or refused; the next candidate takes its place
+    CASE_NEXT_CONTACT = "case.next_contact"  # the contact is dead, refused or no longer named; another takes its place
     CASE_EXHAUSTED = "case.exhausted"
     CASE_FIXED = "case.fixed"
     CASE_UNLISTED = "case.unlisted"
@@ -225,6 +256,8 @@ CASE_TRANSITIONS: dict[CaseState, dict[Event, CaseState]] = {
         _E.CASE_EXCLUDED: _C.EXCLUDED,
     },
     _C.RESOLVED: {
+        _E.CASE_NEXT_CONTACT: _C.RESOLVED,
+        _E.CASE_NO_CONTACT: _C.NO_CONTACT,
         _E.CASE_NOTICED: _C.NOTICED,
         _E.CASE_FIXED: _C.FIXED,
         _E.CASE_UNLISTED: _C.DORMANT,
@@ -345,8 +378,8 @@ class Reject:
 class Candidate:
     """One mailbox read from a registry's answer, taken or rejected, with the place it was read from.
 
-    `tier`: 1 abuse role of the network, 2 remark, 3 abuse-named mailbox of the holder, 4 parent network, 5 origin ASN
-    (notes of the order: docs/explanation/contacts.md).  Rank 0 is the best of its answer.
+    `tier` says how far it is from the network itself: a Tier (docs/explanation/contacts.md).  Rank 0 is the best of all.
+    `step` is the number of the question, in the chain of its network, whose answer it was read from.
     """
 
     mailbox: str  # lower-cased local part @ A-label; for a rejected one the text as it stood, cleaned
@@ -358,6 +391,7 @@ class Candidate:
     path: str  # where in the answer: entities[0].entities[1].vcardArray, "abuse-mailbox:", ...
     rejected: str = ""  # empty, or why it must not be written to: registry-contact, placeholder, personal, ...
     note: str = ""  # marked-invalid, unvalidated, ...
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +413,18 @@ class NetworkAnswer:
     registered: tuple[Address, Address] | None = None
     cached: tuple[Address, Address] | None = None
     candidates: tuple[Candidate, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question of the chain behind a network's contacts, and what came of it.  `raw` is what was answered, if kept."""
+
+    kind: StepKind
+    question: str  # URL, whois://host:port/question, dns:KIND/name, or what was looked up in our own tables
+    outcome: Outcome
+    why: str
+    at: datetime
+    raw: "Answer | None" = None
 
 
 @dataclass(frozen=True, slots=True)

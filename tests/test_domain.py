@@ -30,7 +30,7 @@ expired
 """
 CASES = """
 seen resolved no_contact excluded
-resolved noticed fixed dormant excluded
+resolved resolved no_contact noticed fixed dormant excluded
 no_contact resolved excluded
 noticed resolved exhausted fixed dormant excluded
 exhausted fixed dormant excluded

@@ -207,7 +207,9 @@ raw_answers = Table(
     Column("status", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),  # zlib
     _at("at"),
+    _at("last_at", null=True),  # when the same question was last answered in the same words, if later
     UniqueConstraint("sha256", "source"),
+    Index(None, "source"),
 )
 
 netblocks = Table(
@@ -241,6 +243,7 @@ contacts = Table(
     _text("mailbox", None),  # lower-cased local part @ A-label
     _text("spelling", None),  # as registered; what is written to
     _text("state", None),
+    _text("state_why"),
     _at("created_at"),
     UniqueConstraint("mailbox"),
     _one_of("state", domain.ContactState),
@@ -260,11 +263,79 @@ netblock_contacts = Table(
     _text("path"),
     _text("note"),
     _text("rejected"),  # empty: usable
+    Column("step", SmallInteger, nullable=False, server_default="0"),  # of its network's lookup_steps
     _at("valid_from"),
     _at("valid_to", null=True),
     UniqueConstraint("netblock_id", "rank"),
     Index(None, "contact_id"),
     Index(None, "candidate"),
+)
+
+lookup_steps = Table(  # what was asked to find a network's contacts, one after another, and what came of it
+    "lookup_steps",
+    metadata,
+    Column("netblock_id", Id, ForeignKey("netblocks.id"), primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    _text("kind", None),  # network, whois, parent, origin ... (domain.StepKind)
+    _text("question", None),  # URL, whois://host:port/question, dns:KIND/name
+    _text("outcome", None),
+    _text("why"),
+    _ref("raw_answer_id", "raw_answers", null=True),
+    _at("at"),
+    _one_of("outcome", domain.Outcome),
+    sqlite_with_rowid=False,
+)
+
+mail_domains = Table(  # how mail for a domain is routed, as the DNS last said
+    "mail_domains",
+    metadata,
+    Column("domain", Text, primary_key=True),  # A-labels, lower case
+    _text("route", None),  # mx, address, null_mx, none; what could not be found out is not stored
+    _text("hosts", "[]"),  # JSON list, the preferred first
+    _at("checked_at"),
+)
+
+bootstrap_files = Table(  # IANA's lists of registries (RFC 9224), kept until they expire
+    "bootstrap_files",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # zlib
+    _at("fetched_at"),
+    _at("expires_at"),
+)
+
+overrides = Table(  # what a person said about the contact of a range, or about a mailbox
+    "overrides",
+    metadata,
+    _id(),
+    _text("verdict", None),  # use: write to it first; reject: never write to it
+    Column("first_address", Address, nullable=True),  # both empty: wherever it is named
+    Column("last_address", Address, nullable=True),
+    _text("mailbox", None),  # lower-cased local part @ A-label
+    _text("spelling"),
+    _text("reason", None),
+    _text("by", None),
+    _at("at"),
+    _at("until", null=True),
+    _at("lifted_at", null=True),
+    CheckConstraint("(first_address IS NULL) = (last_address IS NULL)", name="range"),
+    CheckConstraint("verdict IN ('use', 'reject')", name="verdict"),
+    CheckConstraint("verdict = 'reject' OR first_address IS NOT NULL", name="where"),
+    Index(None, "mailbox"),
+)
+
+routes = Table(  # per country: who hears of its cases
+    "routes",
+    metadata,
+    Column("country", Text, primary_key=True),  # ISO 3166 alpha-2
+    _text("kind", None),
+    _text("mailbox"),  # of the national CERT or the partner
+    _text("title"),  # its name
+    _text("reason", None),
+    _text("by", None),
+    _at("at"),
+    CheckConstraint("kind IN ('direct', 'copy', 'digest', 'partner')", name="kind"),
+    CheckConstraint("kind = 'direct' OR mailbox <> ''", name="mailbox"),
 )
 
 contact_preferences = Table(
@@ -276,6 +347,11 @@ contact_preferences = Table(
     _text("source"),  # who said so
     _at("at"),
     _at("until", null=True),
+    _text("format"),  # inline, csv, xarf, or empty
+    Column("cadence_days", Integer, nullable=False, server_default="0"),  # no more than one letter in so many days
+    _text("pgp_key"),  # armoured
+    _text("headers", "{}"),  # JSON: name -> value, beside the letter's own
+    _at("inhibited_until", null=True),  # no letter before
     UniqueConstraint("contact_id"),
 )
 
@@ -339,7 +415,8 @@ cases = Table(
     _at("exposure_at", null=True),
     Column("level", SmallInteger, nullable=True),
     _text("state", None),
-    _at("due_at", null=True),  # for the stage its state waits for: SEEN resolve, else verify
+    _at("due_at", null=True),  # for the stage its state waits for: SEEN and NO_CONTACT resolve, else verify
+    _at("contact_due_at", null=True),  # RESOLVED: when its contact is to be looked up anew
     _at("created_at"),
     *_lease(),
     UniqueConstraint("campaign_id", "target_id"),
@@ -349,6 +426,7 @@ cases = Table(
     Index(None, "netblock_contact_id"),
     Index("ix_cases_unit", "state", "block", "due_at"),
     Index("ix_cases_due", "state", "due_at"),
+    Index("ix_cases_renewal", "state", "contact_due_at"),
     Index("ix_cases_funnel", "campaign_id", "state", "exposure"),
 )
 
