@@ -77,7 +77,7 @@ def _flattened(networks: Collection[R]) -> Borders[R]:
     that are open answers.  The heap gives the best one; what has ended is dropped when it comes to the top.
     """
     by_width = sorted(networks, key=lambda network: network.last - network.first)
-    opening = sorted((one.first, rank, one.last, one) for rank, one in enumerate(by_width) if one.first <= one.last)
+    opening = sorted((one.first, rank, one.last, one) for rank, one in enumerate(by_width))
     borders: list[int] = []
     holders: list[R | None] = [None]
     open_now: list[tuple[int, int, R]] = []  # rank, last number, network

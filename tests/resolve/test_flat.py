@@ -90,7 +90,7 @@ def test_one_number_in_two_families_is_two_addresses() -> None:
 
 def test_the_ends_of_the_number_space_are_found() -> None:
     all4, all6 = Net("all4", 4, 0, LAST4), Net("all6", 6, 0, LAST6)
-    addresses = [IPv4Address(0), IPv4Address(LAST4), IPv6Address(0), IPv6Address(LAST6)]
+    addresses: list[Address] = [IPv4Address(0), IPv4Address(LAST4), IPv6Address(0), IPv6Address(LAST6)]
     assert [one.name for one in narrowest(addresses, [all4, all6]).values()] == ["all4", "all4", "all6", "all6"]
 
 
