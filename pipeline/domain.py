@@ -199,6 +199,7 @@ class StepKind(StrEnum):
     NETWORK = "network"  # RDAP
     WHOIS = "whois"
     PAGE = "page"  # a national registry's web page
+    SEARCH = "search"  # all networks below a wide one (RFC 9910)
     ENTITY = "entity"  # the contact that an answer names by its handle alone
     PARENT = "parent"
     ORIGIN = "origin"  # which ASes announce the address

@@ -27,14 +27,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("url", name=op.f("pk_bootstrap_files")),
     )
     op.create_table(
-        "mail_domains",
-        sa.Column("domain", sa.Text(), nullable=False),
-        sa.Column("route", sa.Text(), nullable=False),
-        sa.Column("hosts", sa.Text(), server_default="[]", nullable=False),
-        sa.Column("checked_at", Instant, nullable=False),
-        sa.PrimaryKeyConstraint("domain", name=op.f("pk_mail_domains")),
-    )
-    op.create_table(
         "overrides",
         sa.Column("id", Id, nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),

@@ -286,15 +286,6 @@ lookup_steps = Table(  # what was asked to find a network's contacts, one after 
     sqlite_with_rowid=False,
 )
 
-mail_domains = Table(  # how mail for a domain is routed, as the DNS last said
-    "mail_domains",
-    metadata,
-    Column("domain", Text, primary_key=True),  # A-labels, lower case
-    _text("route", None),  # mx, address, null_mx, none; what could not be found out is not stored
-    _text("hosts", "[]"),  # JSON list, the preferred first
-    _at("checked_at"),
-)
-
 bootstrap_files = Table(  # IANA's lists of registries (RFC 9224), kept until they expire
     "bootstrap_files",
     metadata,
