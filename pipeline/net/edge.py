@@ -2,12 +2,14 @@
 
 The caller stays plain and synchronous: it puts questions in and takes answers out, and does its database work between
 the two.  Nothing here knows what a question is.  A caller that stops early loses nothing that it had not been handed.
+Waking the other thread costs more than most of what is done there, so each side is woken once for all that waits.
 """
 
 import asyncio
 import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -30,7 +32,10 @@ class Edge(Generic[Q, A]):
     def __init__(self, main: Main[Q, A], size: int) -> None:
         self._main = main
         self._size = size
-        self._answers: queue.Queue[A] = queue.Queue()
+        self._asked: deque[Q | None] = deque()  # not yet fetched by the loop
+        self._called = False  # the loop was told to fetch them
+        self._said: list[A] = []  # not yet handed to the caller's thread
+        self._answers: queue.SimpleQueue[list[A]] = queue.SimpleQueue()
         self._free = threading.Semaphore(size)
         self._failed: BaseException | None = None
         self._ready = threading.Event()
@@ -51,9 +56,26 @@ class Edge(Generic[Q, A]):
         self._ready.set()
 
         async def answer(a: A) -> None:
-            self._answers.put(a)
+            if not self._said:
+                self._loop.call_soon(self._hand_over)
+            self._said.append(a)
 
-        await self._main(self._questions, answer)
+        try:
+            await self._main(self._questions, answer)
+        finally:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hand the caller all that was answered in this turn of the loop."""
+        if self._said:
+            said, self._said = self._said, []
+            self._answers.put(said)
+
+    def _fetch(self) -> None:
+        """Fetch what the caller has asked; the flag falls first, so that whatever is not seen here calls again."""
+        self._called = False
+        while self._asked:
+            self._questions.put_nowait(self._asked.popleft())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -63,7 +85,7 @@ class Edge(Generic[Q, A]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed already: main ended or failed
             if kind is None:
-                self._loop.call_soon_threadsafe(self._questions.put_nowait, None)
+                self._send(None)
             elif self._task is not None:
                 self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
@@ -93,22 +115,26 @@ class Edge(Generic[Q, A]):
 
     def _put(self, message: Q) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._questions.put_nowait, message)
+            self._send(message)
         except RuntimeError:  # the loop is closed: main has ended; why it failed says more than that
             self._thread.join()
             self._raise()
             raise
 
+    def _send(self, message: Q | None) -> None:
+        self._asked.append(message)
+        if not self._called or self._loop.is_closed():
+            self._called = True
+            self._loop.call_soon_threadsafe(self._fetch)
+
     def take(self, timeout: float) -> list[A]:
         """Return the answers that are there, waiting at most `timeout` seconds for the first one."""
         taken: list[A] = []
         try:
-            taken.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
-            while True:
-                taken.append(self._answers.get_nowait())
+            taken += self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()
+            while not self._answers.empty():
+                taken += self._answers.get_nowait()
         except queue.Empty:
-            pass
-        if not taken:
             self._raise()
         return taken
 
