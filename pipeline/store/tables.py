@@ -295,6 +295,56 @@ bootstrap_files = Table(  # IANA's lists of registries (RFC 9224), kept until th
     _at("expires_at"),
 )
 
+dumps = Table(  # files that registries publish of all that they have registered
+    "dumps",
+    metadata,
+    _id(),
+    _text("registry", None),
+    Column("sha256", LargeBinary(32), nullable=False),
+    _text("name", None),  # the file's name, without its folder
+    Column("bytes", Id, nullable=False),
+    _text("classes"),  # what it holds, sorted: inetnum, organisation, role ... or delegated; empty until it is complete
+    Column("read", Integer, nullable=False, server_default="0"),  # objects or lines
+    Column("kept", Integer, nullable=False, server_default="0"),
+    Column("skipped", Integer, nullable=False, server_default="0"),  # unreadable, or too large
+    _at("began_at"),
+    _at("complete_at", null=True),  # nothing of it is used before
+    _at("retired_at", null=True),  # newer ones took its place; its rows go
+    *_lease(),
+    UniqueConstraint("registry", "sha256"),
+)
+
+dump_blocks = Table(  # networks, packed by the /16 (v6 /32) that they lie in
+    "dump_blocks",
+    metadata,
+    Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
+    Column("block", Address, primary_key=True),  # its first address; the address 0: networks wider than many blocks
+    Column("part", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # zlib
+)
+
+dump_objects = Table(  # organisations, roles and response teams that networks refer to
+    "dump_objects",
+    metadata,
+    Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
+    Column("key", Text, primary_key=True),  # class:handle, in lower case
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+delegations = Table(  # which registry gave a range to whom, in which country
+    "delegations",
+    metadata,
+    Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
+    Column("first_address", Address, primary_key=True),
+    Column("last_address", Address, nullable=False),
+    _text("registry", None),
+    _text("country", None),  # ISO 3166 alpha-2, or empty
+    _text("status", None),  # allocated, assigned, available, reserved
+    _text("holder", None),  # the registry's opaque identifier
+    sqlite_with_rowid=False,
+)
+
 overrides = Table(  # what a person said about the contact of a range, or about a mailbox
     "overrides",
     metadata,
