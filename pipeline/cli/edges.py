@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from pipeline.cli.context import clock
+from pipeline.cli import show, words
+from pipeline.cli.context import Ground, clock
 from pipeline.config import Loaded
 from pipeline.data.topic import Topic, topics
 from pipeline.data.zone import Zone, live_zone, zones
@@ -32,6 +33,7 @@ from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
 from pipeline.resolve.run import ResolveSettings
 from pipeline.send.run import SendSettings
+from pipeline.store import bootstrap
 from pipeline.store.keys import Keys, keys_of
 from pipeline.verify.run import ZoneUse
 
@@ -65,19 +67,45 @@ def _http(loaded: Loaded) -> HttpSettings:
     )
 
 
-def registries(loaded: Loaded) -> dict[int, Mapping[str, Any]]:
-    """Fetch IANA's bootstrap files (RFC 9224).  Raises TryAgain if they cannot be had."""
-    http = _http(loaded)
-    found: dict[int, Mapping[str, Any]] = {}
-    for version, url in ((4, loaded.settings.rdap.bootstrap_v4), (6, loaded.settings.rdap.bootstrap_v6)):
-        document = rdap.fetch_json(url, http, clock)
-        if document.answer.failure is not None or not isinstance(document.value, dict):
-            why = document.answer.failure.text if document.answer.failure is not None else "it is not a JSON object"
-            raise TryAgain(
-                f"The registry of registries {url} cannot be read", why, "Check the network, then run it again."
-            )
-        found[version] = document.value
-    return found
+AUTNUMS = 0  # the place of the AS numbers' list among those of IP's versions
+
+
+def bootstrap_urls(loaded: Loaded) -> dict[int, str]:
+    """Return where IANA's lists of registries are: of IPv4 under 4, of IPv6 under 6, of AS numbers under AUTNUMS."""
+    section = loaded.settings.rdap
+    return {4: section.bootstrap_v4, 6: section.bootstrap_v6, AUTNUMS: section.bootstrap_asn}
+
+
+def registries(ground: Ground) -> dict[int, Mapping[str, Any]]:
+    """Return IANA's lists of registries (RFC 9224) under the keys of `bootstrap_urls`: those kept, else fetched anew.
+
+    An expired list serves on, with a note, where IANA cannot be reached.  Raises TryAgain if there is none at all.
+    """
+    return {key: _registries(ground, url) for key, url in bootstrap_urls(ground.loaded).items()}
+
+
+def _registries(ground: Ground, url: str) -> Mapping[str, Any]:
+    with ground.db.read() as connection:
+        known = bootstrap.kept(connection, url, clock())
+    if known is not None:
+        return known
+    document = rdap.fetch_json(url, _http(ground.loaded), clock)
+    answer, value = document.answer, document.value
+    if answer.failure is None and isinstance(value, dict) and isinstance(value.get("services"), list):
+        with ground.db.write() as connection:
+            bootstrap.keep(connection, url, answer.body, answer.at, document.expires_at)
+        return value
+    with ground.db.read() as connection:
+        old = bootstrap.last(connection, url)
+    if old is None or old.value is None:
+        raise TryAgain(
+            f"The registry of registries {url} cannot be read",
+            answer.failure.text if answer.failure is not None else "it is not a list of services (RFC 9224)",
+            "Check the network, then run it again.",
+        )
+    day = show.instant(old.fetched_at)
+    show.note(words.text("{url} cannot be read; the list fetched on {day} serves on.", url=url, day=day))
+    return old.value
 
 
 def rdap_edge(loaded: Loaded) -> Edge[RdapQuestion, RdapReply]:

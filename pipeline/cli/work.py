@@ -60,7 +60,7 @@ def resolve(bench: Bench, patience: timedelta) -> Resolved:
             db=bench.ground.db,
             rdap=stack.enter_context(edges.rdap_edge(loaded)),
             whois=stack.enter_context(edges.whois_edge(loaded)),
-            registries=edges.registries(loaded),
+            registries=edges.registries(bench.ground),
             settings=edges.resolve_settings(loaded),
             worth=Worth(bench.ground),
             worker_id=bench.worker_id,

@@ -42,6 +42,7 @@ class Town:
             "rdap": {
                 "bootstrap_v4": f"{root}/ipv4.json",
                 "bootstrap_v6": f"{root}/ipv6.json",
+                "bootstrap_asn": f"{root}/asn.json",
                 "allow_loopback": True,
                 "user_agent": "Tocsin sandbox (https://agency.example; noc@agency.example)",
             },
