@@ -7,6 +7,7 @@ entities: it drops contacts without handles, lets one handle overwrite another, 
 
 from typing import Any
 
+from ipwhois.asn import IPASN
 from ipwhois.exceptions import BaseIpwhoisException
 from ipwhois.net import Net
 from ipwhois.rdap import RDAP
@@ -51,3 +52,13 @@ def whois_network(form: str, lines: list[str]) -> dict[str, Any]:
         return {}
     nets = found["nets"]
     return nets[0] if nets and isinstance(nets[0], dict) else {}
+
+
+def origin(text: str) -> dict[str, str]:
+    """Return ipwhois' form of one TXT record of an origin zone (asn, asn_cidr, asn_country_code, ...), or {} if it
+    cannot read it.  Several ASes stand in `asn` as one text."""
+    try:
+        found = IPASN(_NET).parse_fields_dns(text[:1000])
+    except _FAILED:
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
