@@ -5,8 +5,8 @@ a person can see what was weighed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from pipeline.domain import Candidate, NetworkAnswer, Outcome
 from pipeline.resolve import mailbox, placeholders, remarks
@@ -29,8 +29,7 @@ _LESS_FOR_TIER = {PARENT_TIER: 40, ORIGIN_TIER: 20}
 _BY_PLACE = frozenset({"changed", "notify", "registrar"})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One value that stands where a mailbox may be, before it is judged."""
 
     text: str
@@ -69,40 +68,70 @@ def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str
     `own`: the registries that hold the network themselves, whose desks are right there.  `doubted`: keys of mailboxes
     that the registry has marked, each with the note.
     """
-    values = list(islice(found, MAX_VALUES))
-    desks = frozenset(key for value in values if _is_desk(value) for key in _keys(value.text))
-    kept: dict[str, Candidate] = {}
-    rejected: dict[tuple[str, str], Candidate] = {}
-    for value in values:
-        for text in mailbox.split(value.text):
-            key, candidate = _candidate(value, text, own, desks, doubted)
-            if candidate.rejected:
-                rejected.setdefault((key, candidate.rejected), candidate)
-            elif key not in kept or candidate.confidence > kept[key].confidence:
-                kept[key] = candidate
+    values = [
+        (value, text, mailbox.normalise(text))
+        for value in islice(found, MAX_VALUES)
+        for text in mailbox.split(value.text)
+    ]
+    desks = {address[0] for value, _, address in values if address is not None and _is_desk(value)}
+    kept: dict[str, _Judged] = {}
+    rejected: dict[tuple[str, str], _Judged] = {}
+    for value, text, address in values:
+        one = _judged(value, text, address, own, desks, doubted)
+        key = one.mailbox
+        if one.rejected:
+            rejected.setdefault((address[0] if address is not None else key, one.rejected), one)
+        elif key not in kept or one.confidence > kept[key].confidence:
+            kept[key] = one
     best = sorted(kept.values(), key=lambda each: (-each.confidence, each.tier))
-    rest = [candidate for (key, _), candidate in rejected.items() if key not in kept]
-    return tuple(replace(each, rank=rank) for rank, each in enumerate([*best, *rest][:MAX_CANDIDATES]))
+    rest = [one for (key, _), one in rejected.items() if key not in kept]
+    return tuple([_candidate(one, rank) for rank, one in enumerate([*best, *rest][:MAX_CANDIDATES])])
 
 
-def _candidate(
-    value: Found, text: str, own: frozenset[str], desks: frozenset[str], doubted: Mapping[str, str]
-) -> tuple[str, Candidate]:
-    """One judged mailbox and the key it is known by (its text where it is no address)."""
-    address = mailbox.normalise(text)
-    shown = mailbox.clean(text, MAX_TEXT)
-    key, spelling = address or (shown, shown)
-    reason = _reason(value, key, own, desks) if address is not None else _why_malformed(text)
+class _Judged(NamedTuple):
+    mailbox: str
+    spelling: str
+    tier: int
+    confidence: int
+    source: str
+    path: str
+    rejected: str
+    note: str
+
+
+def _candidate(one: _Judged, rank: int) -> Candidate:
+    path = mailbox.clean(one.path, MAX_PATH)
+    return Candidate(
+        one.mailbox, one.spelling, one.tier, rank, one.confidence, one.source, path, one.rejected, one.note
+    )
+
+
+def _judged(
+    value: Found,
+    text: str,
+    address: tuple[str, str] | None,
+    own: frozenset[str],
+    desks: set[str],
+    doubted: Mapping[str, str],
+) -> _Judged:
+    """One mailbox judged; `address` is its normal form and its spelling, or None where the text is no address."""
     tier = value.tier or TIER_OF_SOURCE[value.source]
+    if address is None:
+        shown = mailbox.clean(text, MAX_TEXT)
+        return _Judged(shown, shown, tier, 0, value.source, value.path, _why_malformed(text), value.note)
+    key, spelling = address
+    registry = placeholders.registry_of_mailbox(key)
+    reason = _reason(value, key, registry, own, desks)
     note = doubted.get(key) or value.note
+    if reason:
+        shown = mailbox.clean(text, MAX_TEXT)
+        return _Judged(shown, spelling, tier, 0, value.source, value.path, reason, note)
     less = _LESS_FOR_TIER.get(tier, 0) + _LESS_FOR_NOTE.get(note, 0)
-    if not reason and placeholders.registry_of_mailbox(key):
+    if registry:
         note = note or "registry-holder"
         less += _LESS_FOR_NOTE["registry-holder"]
-    confidence = 0 if reason else max(5, _CONFIDENCE[value.source] - less)
-    path = mailbox.clean(value.path, MAX_PATH)
-    mailbox_text = shown if reason else key
-    return key, Candidate(mailbox_text, spelling, tier, 0, confidence, value.source, path, reason, note)
+    confidence = max(5, _CONFIDENCE[value.source] - less)
+    return _Judged(key, spelling, tier, confidence, value.source, value.path, "", note)
 
 
 def _why_malformed(text: str) -> str:
@@ -110,7 +139,7 @@ def _why_malformed(text: str) -> str:
     return "placeholder" if mailbox.is_reserved(text) or placeholders.is_nobody(text.lower()) else "malformed"
 
 
-def _reason(value: Found, key: str, own: frozenset[str], desks: frozenset[str]) -> str:
+def _reason(value: Found, key: str, registry: str, own: frozenset[str], desks: set[str]) -> str:
     """Why a well-formed mailbox must not be written to, or "".
 
     A registry's desk is known by its handle; by its domain only where the registry is not itself the holder.
@@ -121,7 +150,6 @@ def _reason(value: Found, key: str, own: frozenset[str], desks: frozenset[str]) 
         return "placeholder"
     if key in desks:
         return "registry-contact"
-    registry = placeholders.registry_of_mailbox(key)
     if registry and registry not in own:
         return "registry-contact"
     return value.rejected
@@ -129,7 +157,3 @@ def _reason(value: Found, key: str, own: frozenset[str], desks: frozenset[str]) 
 
 def _is_desk(value: Found) -> bool:
     return value.rejected == "registry-contact" or placeholders.registry_of_handle(value.handle) != ""
-
-
-def _keys(text: str) -> list[str]:
-    return [address[0] for part in mailbox.split(text) if (address := mailbox.normalise(part)) is not None]

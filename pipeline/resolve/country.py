@@ -40,8 +40,10 @@ _ALSO = {
 
 def code(text: str) -> str:
     """Return the code that the text is ("fr", " CA "), or names ("Canada", "UNITED STATES"), or ""."""
+    if not text:
+        return ""
     bare = " ".join(text[:80].split()).strip(" .,")
-    if re.fullmatch(r"[A-Za-z]{2}", bare):
+    if len(bare) == 2 and bare.isascii() and bare.isalpha():
         return bare.upper()
     return _names().get(bare.lower(), "")
 

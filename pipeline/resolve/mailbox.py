@@ -11,8 +11,10 @@ MAX_FIELD = 4096  # characters of one value that are looked at
 MAX_PARTS = 20  # mailboxes taken from one value
 
 _LOCAL = re.compile(r"[A-Za-z0-9_+&][A-Za-z0-9_+&='~-]*(\.[A-Za-z0-9_+&='~-]+)*")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_TOP_LABEL = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
+_DOMAIN = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,126}[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE | re.ASCII
+)
+_PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # characters that IDNA 2003 and IDNA 2008 map differently: the same text would name two domains (RFC 5894 section 7.2)
 _DEVIATIONS = frozenset("ßẞς\u200c\u200d")
 _NEVER_MAIL = frozenset(
@@ -51,10 +53,7 @@ def _a_labels(domain: str) -> str | None:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError:
             return None
-    labels = domain.lower().split(".")
-    if len(labels) < 2 or len(domain) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        return None
-    if not _TOP_LABEL.fullmatch(labels[-1]) or is_reserved(domain):
+    if len(domain) > 253 or not _DOMAIN.fullmatch(domain) or is_reserved(domain):
         return None
     return domain
 
@@ -71,8 +70,12 @@ def split(text: str) -> list[str]:
     or a mailto: that names further recipients, comes back whole, so that `normalise` refuses it.
     """
     text = text[:MAX_FIELD].strip()
-    if not all(ch.isprintable() or ch == "\xa0" for ch in text) or _OTHER_RECIPIENTS.search(text):
-        return [text] if "@" in text else []
+    if "@" not in text:
+        return []
+    if _PLAIN.fullmatch(text):
+        return [text]  # one address and nothing else: what nearly every registry writes
+    if not text.replace("\xa0", " ").isprintable() or _OTHER_RECIPIENTS.search(text):
+        return [text]
     parts = [token for piece in _pieces(text) for token in _tokens(piece)]
     return list(dict.fromkeys(parts))[:MAX_PARTS]
 
@@ -94,13 +97,14 @@ def _tokens(piece: str) -> list[str]:
             token = unquote(token.split("mailto:", 1)[1].split("?", 1)[0], errors="replace")
         elif ":" in token.split("@", 1)[0]:
             token = token.rsplit(":", 1)[1]  # "e-mail:abuse@isp.example"
-        token = token.strip(_WRAPPING) if "@[" not in token else token
-        if "@" in token:
-            tokens.append(token)
+        written = re.split(r"[/|]", token) if token.count("@") > 1 else [token]  # "abuse@isp.example/noc@isp.example"
+        tokens += [bare for one in written if "@" in (bare := one.strip(_WRAPPING) if "@[" not in one else one)]
     return tokens
 
 
 def clean(text: str, limit: int) -> str:
     """Return the text on one line, without control, format or surrogate characters, at most `limit` characters."""
-    shown = "".join(ch if ch.isprintable() else " " for ch in text[: limit * 4])
+    shown = text[: limit * 4]
+    if not shown.isprintable():
+        shown = "".join(ch if ch.isprintable() else " " for ch in shown)
     return " ".join(shown.split())[:limit].rstrip()

@@ -4,7 +4,8 @@ Pure.  RDAP and WHOIS end here, so that one address gets one judgement whichever
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pipeline.domain import Address, NetworkAnswer, Outcome
 from pipeline.resolve import choose, country, placeholders, scope
@@ -51,17 +52,23 @@ def without_network(outcome: Outcome, why: str, registry: str) -> NetworkAnswer:
     return NetworkAnswer(outcome, why=clean(why, MAX_NAME), registry=clean(registry, MAX_HANDLE))
 
 
-def judged(network: Network, queried: Address | int, caps: ScopeCaps) -> NetworkAnswer:
-    """Return the answer with its mailboxes judged and ranked, and its range cut to the caps."""
+def judged(
+    network: Network, queried: Address | int, caps: ScopeCaps, missing: Callable[[], str] | None = None
+) -> NetworkAnswer:
+    """Return the answer with its mailboxes judged and ranked, and its range cut to the caps.
+
+    `missing` finds out what `network.why` does not say; it is called only where there is no mailbox, which is seldom.
+    """
     is_empty = placeholders.is_empty_network(network.name) or _is_everything(network.registered)
-    found = (
-        [replace(value, rejected="registry-contact") for value in network.found] if is_empty else list(network.found)
-    )
+    found = [value._replace(rejected="registry-contact") for value in network.found] if is_empty else network.found
     own = placeholders.registries_named(network.name, network.holder)
     candidates = choose.judge(found, own, _doubted(network.doubts))
-    has_contact = any(not candidate.rejected for candidate in candidates)
+    has_contact = bool(candidates) and not candidates[0].rejected  # the usable ones come first
     is_block = is_empty or (not has_contact and (network.is_block or _is_wide(network.registered)))
-    why = "" if has_contact else BLOCK if is_block else network.why or choose.why_none(candidates)
+    why = ""
+    if not has_contact:
+        known = network.why or (missing() if missing is not None else "")
+        why = BLOCK if is_block else known or choose.why_none(candidates)
     return NetworkAnswer(
         outcome=Outcome.CONTACTS if has_contact else Outcome.NO_CONTACT,
         why=clean(why, MAX_NAME),
@@ -85,7 +92,8 @@ def _cached(network: Network, queried: Address | int, caps: ScopeCaps, is_block:
 
 def _nearest_registry(network: Network) -> str:
     """The national registry whose desk stands in the answer: it knows the network better than the one that was asked."""
-    desks = [registry for value in network.found if (registry := placeholders.registry_of_handle(value.handle))]
+    handles = dict.fromkeys([value.handle for value in network.found])
+    desks = [registry for handle in handles if (registry := placeholders.registry_of_handle(handle))]
     return next((registry for registry in desks if placeholders.national_country(registry)), network.registry)
 
 
@@ -99,5 +107,7 @@ def _is_wide(registered: Range | None) -> bool:
 
 def _doubted(doubts: tuple[Doubt, ...]) -> dict[str, str]:
     """The notes on mailboxes that a text names; those without an address hold for what stands beside them."""
+    if not doubts:
+        return {}
     named = [(normalise(doubt.text), doubt.note) for doubt in doubts if doubt.text]
     return {address[0]: note for address, note in named if address is not None}

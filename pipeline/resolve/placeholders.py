@@ -29,6 +29,10 @@ class Placeholders:
     network_names: frozenset[str]
     network_prefixes: tuple[str, ...]
     registries: tuple[Registry, ...]
+    of_domain: dict[str, str]  # these three: to the registry's name
+    of_handle: dict[str, str]
+    of_host: dict[str, str]
+    beginnings: tuple[str, ...]  # of the registries' names as holders
 
 
 @functools.cache
@@ -52,40 +56,50 @@ def _known() -> Placeholders:
         network_names=frozenset(data["networks"]["names"]),
         network_prefixes=tuple(data["networks"]["prefixes"]),
         registries=registries,
+        of_domain={domain: one.name for one in registries for domain in one.domains},
+        of_handle={handle: one.name for one in registries for handle in one.handles},
+        of_host={host: one.name for one in registries for host in one.hosts},
+        beginnings=tuple(name for one in registries for name in one.names),
     )
+
+
+_JOINTS = str.maketrans("", "", ".-_")
 
 
 def is_nobody(mailbox: str) -> bool:
     """True if nobody reads the mailbox (lower case): no-reply names, bit buckets, known dead ends."""
-    local = mailbox.partition("@")[0].split("+")[0]
-    bare = local.replace(".", "").replace("-", "").replace("_", "")
-    return mailbox in _known().addresses or bare in _known().local_parts
+    local = mailbox.partition("@")[0].partition("+")[0]
+    known = _known()
+    return mailbox in known.addresses or local.translate(_JOINTS) in known.local_parts
 
 
 def registry_of_mailbox(mailbox: str) -> str:
     """Return the registry whose domain the mailbox (lower case) is in, or ""."""
+    of_domain = _known().of_domain
     domain = mailbox.rpartition("@")[2]
-    for registry in _known().registries:
-        if any(domain == own or domain.endswith("." + own) for own in registry.domains):
-            return registry.name
+    while domain:
+        if domain in of_domain:
+            return of_domain[domain]
+        domain = domain.partition(".")[2]
     return ""
 
 
 def registry_of_handle(handle: str) -> str:
     """Return the registry whose own desk the contact handle names, or ""."""
-    wanted = handle.strip().lower()
-    return next((registry.name for registry in _known().registries if wanted in registry.handles), "")
+    return _known().of_handle.get(handle.strip().lower(), "") if handle else ""
 
 
 def registry_of_host(host: str) -> str:
     """Return the registry that runs a WHOIS or RDAP host, or ""."""
-    wanted = host.strip().lower().rstrip(".")
-    return next((registry.name for registry in _known().registries if wanted in registry.hosts), "")
+    return _known().of_host.get(host.strip().lower().rstrip("."), "") if host else ""
 
 
 def registries_named(*texts: str) -> frozenset[str]:
     """Return the registries that one of the texts (a network's name, its holder) begins with the name of."""
-    lowered = [text.strip().lower() for text in texts]
+    beginnings = _known().beginnings
+    lowered = [begun for text in texts if (begun := text.strip().lower()).startswith(beginnings)]
+    if not lowered:
+        return frozenset()
     return frozenset(
         registry.name
         for registry in _known().registries

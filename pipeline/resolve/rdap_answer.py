@@ -8,27 +8,30 @@ Standards: RFC 9083 sections 4.3, 5.4, 5.5, 6; RFC 7480 section 5; RFC 9537 (red
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
-from pipeline.resolve import choose, ipwhois_offline, outcome, placeholders, rdap_entities, remarks, scope
+from pipeline.resolve import choose, ipwhois_offline, outcome, placeholders, rdap_cards, rdap_entities, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.network import Network, judged, named_desk, without_network
-from pipeline.resolve.rdap_cards import Card, strings
-from pipeline.resolve.rdap_entities import Entity
+from pipeline.resolve.rdap_cards import items, strings
+from pipeline.resolve.rdap_entities import Entity, Remark
 from pipeline.resolve.scope import Range, ScopeCaps
 
 _SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b|^special-", re.IGNORECASE)
 _RATE_NOTICE = re.compile(r"\s*rate limit", re.IGNORECASE)
+_HISTORY = "/history/"
 _TRUNCATED = re.compile(r"object truncated|does not contain all data", re.IGNORECASE)
 
 
-def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCaps) -> NetworkAnswer:
+def read(
+    answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCaps, is_quick: bool = True
+) -> NetworkAnswer:
     """Return the judged answer to a question about an address, or about an AS number where `queried` is an int.
 
     Never raises on what a registry sent.  An answer for another network, of another class, cut or not JSON is UNUSABLE;
-    429, 403, 503 and the "Rate Limit Notice" are REFUSED, and say nothing about the network.
+    429, 403, 503 and the "Rate Limit Notice" are REFUSED, and say nothing about the network.  `is_quick=False` lets
+    ipwhois normalise plain ranges too; what comes back is the same.
     """
     data, early = _document(answer, registry)
     if early is not None:
@@ -39,10 +42,12 @@ def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCa
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
     if _SPECIAL.search(_text(data, "type")) or _SPECIAL.search(_text(data, "name")):
         return without_network(Outcome.SPECIAL, "special-purpose", registry)
-    registered = None if isinstance(queried, int) else _registered(data, queried)
+    registered = None if isinstance(queried, int) else _registered(data, queried, is_quick)
     if registered is None and not (isinstance(queried, int) and _holds_number(data, queried)):
         return without_network(Outcome.UNUSABLE, "wrong-network", registry)
-    return judged(_network(data, registered, registry), queried, caps)
+    entities = rdap_entities.walk(data)
+    network = _network(data, entities, registered, registry)
+    return judged(network, queried, caps, lambda: _why(data, entities))
 
 
 def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
@@ -59,18 +64,18 @@ def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
     if _text(data, "handle").strip().lower() != handle.strip().lower():
         return without_network(Outcome.UNUSABLE, "wrong-entity", registry)
     entity = rdap_entities.read(data | {"roles": ["abuse"]}, "", 0)
+    country, region = rdap_cards.place(data)
     network = Network(
         registry=registry,
         registered=None,
         found=tuple(rdap_entities.mailboxes(entity)),
-        doubts=tuple(doubt for _, text in entity.remarks for doubt in remarks.doubts(text)),
+        doubts=tuple([doubt for remark in entity.remarks for doubt in remark.doubts]),
         handle=entity.handle,
         holder=entity.card.organisation or entity.card.name,
-        country=entity.card.country,
-        region=entity.card.region,
-        why=_why(data, [entity]),
+        country=country,
+        region=region,
     )
-    return judged(network, 0, ScopeCaps())
+    return judged(network, 0, ScopeCaps(), lambda: _why(data, [entity]))
 
 
 def _document(answer: Answer, registry: str) -> tuple[dict[str, Any], NetworkAnswer | None]:
@@ -135,18 +140,16 @@ def _normalised(data: dict[str, Any], queried: Address) -> dict[str, Any]:
     )
 
 
-def _registered(data: dict[str, Any], queried: Address) -> Range | None:
+def _registered(data: dict[str, Any], queried: Address, is_quick: bool) -> Range | None:
     """The network's range if it covers the address, else None.  Of start-end and cidr0 the narrower one counts.
 
     Where both are given and one does not cover the address, the answer contradicts itself and is not used.
     """
-    normal = _normalised(data, queried)
-    first = scope.read_address(_text(normal, "start_address")) or scope.read_address(_text(data, "startAddress"))
-    last = scope.read_address(_text(normal, "end_address")) or scope.read_address(_text(data, "endAddress"))
-    stated = [found for found in (scope.ordered(first, last),) if found is not None]
+    between = _plain(data) if is_quick else None
+    stated = [found for found in (between or _between(data, queried),) if found is not None]
     blocks = _cidr0(data.get("cidr0_cidrs"))
     if blocks:
-        run = scope.joined(blocks, queried)
+        run = blocks[0] if len(blocks) == 1 else scope.joined(blocks, queried)
         if run is None:
             return None
         stated.append(run)
@@ -154,7 +157,23 @@ def _registered(data: dict[str, Any], queried: Address) -> Range | None:
         stated.append(by_handle)
     if not stated or not all(scope.covers(each, queried) for each in stated):
         return None
-    return min(stated, key=scope.size)
+    return min(stated, key=scope.size) if len(stated) > 1 else stated[0]
+
+
+def _plain(data: dict[str, Any]) -> Range | None:
+    """The quick way: the range where both ends are plainly written, as nearly all are; ipwhois could only say the same."""
+    start, end = data.get("startAddress"), data.get("endAddress")
+    if not (isinstance(start, str) and isinstance(end, str)):
+        return None
+    return scope.ordered(scope.plain_address(start), scope.plain_address(end))
+
+
+def _between(data: dict[str, Any], queried: Address) -> Range | None:
+    """The range between start and end however they are written: as ipwhois normalises them, else as we read them."""
+    normal = _normalised(data, queried)
+    first = scope.read_address(_text(normal, "start_address")) or scope.read_address(_text(data, "startAddress"))
+    last = scope.read_address(_text(normal, "end_address")) or scope.read_address(_text(data, "endAddress"))
+    return scope.ordered(first, last)
 
 
 def _cidr0(blocks: object) -> list[Range]:
@@ -170,33 +189,50 @@ def _cidr0(blocks: object) -> list[Range]:
 # --- the network and its mailboxes ------------------------------------------------------------------------------------
 
 
-def _network(data: dict[str, Any], registered: Range | None, registry: str) -> Network:
-    entities = rdap_entities.walk(data)
-    texts = list(rdap_entities.texts_of(data, ""))
+def _network(data: dict[str, Any], entities: list[Entity], registered: Range | None, registry: str) -> Network:
+    own = rdap_entities.remarks_of(data, "")
     holder = rdap_entities.holder(entities)
-    inner_texts = [text for entity in entities for _, text in entity.remarks]
+    place = rdap_cards.place(holder.data) if holder is not None else ("", "")
+    is_of_the_past = _is_historical(data)
+    tier = choose.ORIGIN_TIER if registered is None else 0
     return Network(
         registry=registry,
         registered=registered,
-        found=tuple(_found(entities, texts, choose.ORIGIN_TIER if registered is None else 0)),
-        doubts=tuple(doubt for text in [*(text for _, text in texts), *inner_texts] for doubt in remarks.doubts(text)),
+        found=tuple(_found(entities, own, tier, "historical" if is_of_the_past else "")),
+        doubts=tuple([doubt for texts in (own, *_inner(entities)) for remark in texts for doubt in remark.doubts]),
         handle=_text(data, "handle"),
         name=_text(data, "name"),
         holder=rdap_entities.holder_name(holder) if holder is not None else _described(data) or _text(data, "name"),
-        country=_text(data, "country") or (holder.card.country if holder is not None else ""),
-        region=holder.card.region if holder is not None else "",
-        is_block=any(status.lower() == "administrative" for status in strings(data.get("status"))),
-        why=_why(data, entities),
+        country=_text(data, "country") or place[0],
+        region=place[1],
+        is_block="administrative" in [status.lower() for status in strings(data.get("status"))],
+        why="historical" if is_of_the_past else "",
     )
 
 
-def _found(entities: list[Entity], texts: list[tuple[str, str]], tier: int) -> Iterator[Found]:
+def _inner(entities: list[Entity]) -> Iterator[tuple[Remark, ...]]:
+    return (entity.remarks for entity in entities if entity.remarks)
+
+
+def _is_historical(data: dict[str, Any]) -> bool:
+    """True for a record of the past: the URI that it answers (RFC 9083 section 4.2, "value") asks for the history.
+
+    APNIC's history service hands out each earlier version of a network as an object like any other.  Who was its
+    contact then need not be it now, so nobody is written to on its word.
+    """
+    return any(_HISTORY in _text(link, "value") for link in _objects(data.get("links")))
+
+
+def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: str) -> Iterator[Found]:
     """Every mailbox of the answer.  What the network's own remarks say against its contact holds for all of them."""
-    note = next((doubt.note for _, text in texts for doubt in remarks.doubts(text) if not doubt.text), "")
+    note = rdap_entities.note_on_all(own)
     values = [value for entity in entities for value in rdap_entities.mailboxes(entity)]
-    values += [value for path, text in texts for value in choose.in_remark(path, text)]
-    for value in values:
-        yield replace(value, note=note or value.note, tier=tier)
+    values += [value for remark in own for value in choose.in_remark(remark.path, remark.text)]
+    if not (note or tier or reason):
+        yield from values
+    else:
+        for value in values:
+            yield value._replace(note=note or value.note, tier=tier, rejected=value.rejected or reason)
 
 
 def _described(data: dict[str, Any]) -> str:
@@ -219,7 +255,7 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
     texts = [text for one in policies for key in ("type", "title", "description") for text in strings(one.get(key))]
     if any(_TRUNCATED.search(text[:1000]) for text in texts):
         return "truncated"
-    return next((why for entity in desks if entity.card == Card() and (why := named_desk(entity.handle))), "")
+    return next((why for entity in desks if entity.card == rdap_cards.EMPTY and (why := named_desk(entity.handle))), "")
 
 
 def _redacted(one: dict[str, Any]) -> list[str]:
@@ -232,4 +268,4 @@ def _redacted(one: dict[str, Any]) -> list[str]:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    return [one for one in value[:100] if isinstance(one, dict)] if isinstance(value, list) else []
+    return [one for one in items(value, 100) if isinstance(one, dict)]

@@ -1,12 +1,13 @@
 """Read the contact card of an RDAP entity, jCard or JSContact, whatever its members turn out to be.
 
-Pure; what has not the right type is passed over, and every list is bounded.
+Pure; what has not the right type is passed over, and every list is bounded.  Where somebody is (`place`) is read apart,
+because it is wanted of one entity in ten.
 Standards: RFC 7095 and RFC 6350 (jCard), RFC 8605 (contact-uri, cc), RFC 9553 (JSContact Card, RDAP member "jscard").
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.resolve import country
 from pipeline.resolve.mailbox import clean
@@ -14,40 +15,56 @@ from pipeline.resolve.mailbox import clean
 MAX_PROPERTIES = 200
 MAX_NAME = 200  # characters
 
+NO_TYPES: frozenset[str] = frozenset()
 
-@dataclass(frozen=True, slots=True)
-class Email:
+
+class Email(NamedTuple):
     """One e-mail value of a card.  `preference`: 1 is best, 0 is none given (RFC 6350 section 5.3)."""
 
     text: str
-    types: frozenset[str]
+    types: frozenset[str]  # the words of its types, contexts and label, in lower case
     preference: int
     path: str  # below the entity
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
+    """Who an entity is and how to write to it; NamedTuples here, because an answer has a dozen of them."""
+
     name: str = ""
     kind: str = ""  # individual, group, org, or empty
     organisation: str = ""
-    country: str = ""
-    region: str = ""
     emails: tuple[Email, ...] = ()
     has_web_form: bool = False
 
 
+EMPTY = Card()
+_JSCARDS = ("jscard", "jsCard", "jscontact_card")  # the name that was registered, and those of earlier drafts
+
+
 def read(entity: dict[str, Any]) -> Card:
     """Return the entity's card; JSContact's e-mails follow those of the jCard where both are given."""
-    jcard, jscard = _jcard(entity.get("vcardArray")), _jscard(entity.get("jscard"))
+    jcard = _jcard(entity.get("vcardArray"))
+    jscards = [_jscard(card) for key in _JSCARDS if isinstance(card := entity.get(key), dict)]
+    if not jscards:
+        return jcard
+    cards = [jcard, *jscards]
     return Card(
-        name=jcard.name or jscard.name,
-        kind=jcard.kind or jscard.kind,
-        organisation=jcard.organisation or jscard.organisation,
-        country=jcard.country or jscard.country,
-        region=jcard.region or jscard.region,
-        emails=jcard.emails + jscard.emails,
-        has_web_form=jcard.has_web_form or jscard.has_web_form,
+        name=next((card.name for card in cards if card.name), ""),
+        kind=next((card.kind for card in cards if card.kind), ""),
+        organisation=next((card.organisation for card in cards if card.organisation), ""),
+        emails=tuple(email for card in cards for email in card.emails),
+        has_web_form=any(card.has_web_form for card in cards),
     )
+
+
+def place(entity: dict[str, Any]) -> tuple[str, str]:
+    """Return (country code, region) of the entity's first address that says one of them, or ("", "")."""
+    for one in _properties(entity.get("vcardArray")):
+        if _name(one[0]) == "adr" and any(found := _jcard_place(_parameters(one), one[3])):
+            return found
+    cards = (entity.get(key) for key in _JSCARDS)
+    addresses = (one for card in cards if isinstance(card, dict) for _, one in _members(card.get("addresses")))
+    return next((found for one in addresses if any(found := _jscard_place(one))), ("", ""))
 
 
 def strings(value: object) -> list[str]:
@@ -57,35 +74,95 @@ def strings(value: object) -> list[str]:
     return [item for item in value[:MAX_PROPERTIES] if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def items(value: object, limit: int) -> list[Any]:
+    """Return the items of a list, or the one object that stands where a list should, at most `limit`."""
+    if isinstance(value, list):
+        return value if len(value) <= limit else value[:limit]
+    return [value] if isinstance(value, dict) else []
+
+
+# --- jCard ------------------------------------------------------------------------------------------------------------
+
+_READ = frozenset({"email", "contact-uri", "fn", "kind", "org"})
+
+
+def _properties(array: object) -> list[list[Any]]:
+    """The properties of a jCard that have a name and a value."""
+    if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
+        return []
+    return [one for one in array[1][:MAX_PROPERTIES] if _is_property(one)]
+
+
+def _is_property(one: object) -> bool:
+    return isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str)
+
+
+def _name(written: str) -> str:
+    """The property's name: without case, and without a group ("item1.EMAIL", RFC 6350 section 3.3)."""
+    return written.lower().rpartition(".")[2]
+
+
+def _parameters(one: list[Any]) -> dict[str, Any]:
+    return one[1] if isinstance(one[1], dict) else {}
+
+
 def _jcard(array: object) -> Card:
-    properties = array[1] if isinstance(array, list) and len(array) > 1 and isinstance(array[1], list) else []
-    texts: dict[str, str] = {}
+    if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
+        return EMPTY
+    name = kind = organisation = ""
     emails: list[Email] = []
-    place, has_web_form = ("", ""), False
-    for number, one in enumerate(properties[:MAX_PROPERTIES]):
-        if not (isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str)):
+    has_web_form = False
+    for number, one in enumerate(array[1][:MAX_PROPERTIES]):
+        if not _is_property(one):
             continue
-        name, parameters = one[0].lower(), one[1] if isinstance(one[1], dict) else {}
-        values = [text for value in one[3 : 3 + MAX_PROPERTIES] for text in strings(value)]
-        path = f"vcardArray[1][{number}]"
-        if name == "email" or (name == "contact-uri" and any(v.lower().startswith("mailto:") for v in values)):
-            emails.extend(Email(v, _types(parameters), _preference(parameters.get("pref")), path) for v in values)
-        elif name == "contact-uri":
-            has_web_form = has_web_form or any(v.lower().startswith(("http:", "https:")) for v in values)
-        elif name == "adr" and not any(place):
-            place = _jcard_place(parameters, one[3])
-        elif name in ("fn", "kind", "org") and values:
-            texts.setdefault(name, clean(values[0], MAX_NAME))
-    names = (texts.get("fn", ""), texts.get("kind", "").lower(), texts.get("org", ""))
-    return Card(*names, *place, tuple(emails[:MAX_PROPERTIES]), has_web_form)
+        what = one[0] if one[0] in _READ else _name(one[0])
+        if what not in _READ:
+            continue
+        values = _values(one)
+        if what == "fn":
+            name = name or _first(values)
+        elif what == "kind":
+            kind = kind or _first(values).lower()
+        elif what == "org":
+            organisation = organisation or _first(values)
+        elif what == "email" or any(value.lower().startswith("mailto:") for value in values):
+            emails += _emails(values, _parameters(one), f"vcardArray[1][{number}]")
+        else:
+            has_web_form = has_web_form or any(value.lower().startswith(("http:", "https:")) for value in values)
+    return Card(name, kind, organisation, tuple(emails[:MAX_PROPERTIES]), has_web_form)
 
 
-def _types(parameters: dict[str, Any]) -> frozenset[str]:
-    return frozenset(text.strip().lower() for text in strings(parameters.get("type")))
+def _values(one: list[Any]) -> list[str]:
+    if len(one) == 4 and isinstance(one[3], str):
+        return [one[3]]
+    return [text for value in one[3 : 3 + MAX_PROPERTIES] for text in strings(value)]
+
+
+def _first(values: list[str]) -> str:
+    return clean(values[0], MAX_NAME) if values else ""
+
+
+def _emails(values: list[str], parameters: dict[str, Any], path: str) -> list[Email]:
+    if not parameters:
+        return [Email(value, NO_TYPES, 0, path) for value in values]
+    lowered = {key.lower(): value for key, value in list(parameters.items())[:20]}
+    types = _words(lowered.get("type"))
+    preference = _preference(lowered.get("pref")) or (1 if "pref" in types else 0)  # vCard 3: TYPE=pref
+    return [Email(value, types, preference, path) for value in values]
+
+
+def _words(value: object) -> frozenset[str]:
+    """The words of a type: "abuse", ["work", "ABUSE"], "work,abuse" and "abuse-mailbox" all have abuse among them."""
+    return frozenset(word for text in strings(value) for word in re.split(r"[^a-z0-9]+", text[:100].lower()) if word)
 
 
 def _preference(value: object) -> int:
-    digits = str(value)[:4] if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    """1 to 100 (RFC 6350 section 5.3), however it is written: 1, "1", 1.0, ["1"]; 0 where it is none."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, float) and value in range(1, 101):
+        value = int(value)
+    digits = str(value)[:4].strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(digits) if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 100 else 0
 
 
@@ -97,48 +174,75 @@ def _jcard_place(parameters: dict[str, Any], value: object) -> tuple[str, str]:
     found = found or (country.code(parts[6]) if len(parts) == 7 else "")
     region = clean(parts[4], 60) if len(parts) > 4 else ""
     label = (strings(parameters.get("label")) or [""])[0].replace("\\n", "\n")[:2000]
+    named, province = _labelled_place(label)
+    return found or named, region or province
+
+
+def _labelled_place(label: str) -> tuple[str, str]:
+    """(country code, region) of an address written on lines; ARIN's ends: city, province, postal code, country."""
     lines = [line.strip() for line in label.splitlines() if line.strip()]
-    if not found and lines:
-        found = country.code(lines[-1]) or country.code(lines[-1].rpartition(",")[2])
-    if not region:  # ARIN: ..., city, province, postal code, country
-        region = next((line for line in lines[-3:-1] if len(line) == 2 and line.isalpha() and line.isupper()), "")
-    return found, region
+    if not lines:
+        return "", ""
+    province = next((line for line in lines[-3:-1] if len(line) == 2 and line.isalpha() and line.isupper()), "")
+    return country.code(lines[-1]) or country.code(lines[-1].rpartition(",")[2]), province
 
 
-def _jscard(card: object) -> Card:
-    if not isinstance(card, dict):
-        return Card()
-    name = card.get("name")
-    full = strings(name.get("full")) if isinstance(name, dict) else strings(card.get("fullName"))
+# --- JSContact --------------------------------------------------------------------------------------------------------
+
+
+def _jscard(card: dict[str, Any]) -> Card:
     organisations = [text for _, one in _members(card.get("organizations")) for text in strings(one.get("name"))]
-    codes = [text for _, one in _members(card.get("addresses")) for text in strings(one.get("countryCode"))]
     links = [text for key in ("links", "onlineServices") for _, one in _members(card.get(key)) for text in _uri(one)]
-    emails = tuple(
-        Email(text, _jscontact_types(one), _preference(one.get("pref")), f"jscard.emails.{clean(key, 40)}")
-        for key, one in _members(card.get("emails"))
-        for text in strings(one.get("address"))
-    )
+    emails = [email for key, one in _members(card.get("emails")) for email in _jscard_emails(key, one)]
     return Card(
-        name=clean((full or [""])[0], MAX_NAME),
+        name=_jscard_name(card),
         kind=clean((strings(card.get("kind")) or [""])[0], 20).lower(),
         organisation=clean((organisations or [""])[0], MAX_NAME),
-        country=country.code((codes or [""])[0]),
-        emails=emails,
+        emails=tuple(emails[:MAX_PROPERTIES]),
         has_web_form=any(text.lower().startswith(("http:", "https:")) for text in links),
     )
 
 
+def _jscard_name(card: dict[str, Any]) -> str:
+    """The full name; where there is none, its components in order (RFC 9553 section 2.2.1); "fullName" of the drafts."""
+    name = card.get("name")
+    if not isinstance(name, dict):
+        return _first(strings(name) or strings(card.get("fullName")))
+    parts = [text for one in items(name.get("components"), 20) if isinstance(one, dict) for text in _kept(one)]
+    return _first(strings(name.get("full"))) or clean(" ".join(parts), MAX_NAME)
+
+
+def _kept(component: dict[str, Any]) -> list[str]:
+    return strings(component.get("value")) if component.get("kind") != "separator" else []
+
+
+def _jscard_emails(key: str, one: dict[str, Any]) -> list[Email]:
+    """An e-mail's address ("email" in the drafts); "abuse" in its contexts or label says what jCard's type=abuse says."""
+    contexts = one.get("contexts")
+    named = [str(name) for name, on in list(contexts.items())[:20] if on] if isinstance(contexts, dict) else []
+    types = _words([*named, *strings(contexts), *strings(one.get("label"))])
+    addresses = strings(one.get("address")) or strings(one.get("email"))
+    path = f"jscard.emails.{clean(key, 40)}"
+    return [Email(text, types, _preference(one.get("pref")), path) for text in addresses]
+
+
+def _jscard_place(address: dict[str, Any]) -> tuple[str, str]:
+    """(country code, region) of an address: its code, its components, or the last lines of its full text."""
+    components = [one for one in items(address.get("components"), 50) if isinstance(one, dict)]
+    written = {str(one.get("kind")): text for one in components for text in strings(one.get("value"))}
+    named, province = _labelled_place((strings(address.get("full")) or [""])[0][:2000])
+    codes = [*strings(address.get("countryCode")), written.get("country", "")]
+    found = next((code for text in codes if (code := country.code(text))), named)
+    return found, clean(written.get("region", "") or province, 60)
+
+
 def _members(value: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    items = list(value.items())[:MAX_PROPERTIES] if isinstance(value, dict) else []
-    yield from ((str(key), one) for key, one in items if isinstance(one, dict))
+    """The objects of a JSContact map by their keys; a list in its place counts as one with numbers for keys."""
+    if isinstance(value, list):
+        value = {str(number): one for number, one in enumerate(value[:MAX_PROPERTIES])}
+    members = list(value.items())[:MAX_PROPERTIES] if isinstance(value, dict) else []
+    yield from ((str(key), one) for key, one in members if isinstance(one, dict))
 
 
 def _uri(one: dict[str, Any]) -> list[str]:
     return strings(one.get("uri")) if one.get("kind") == "contact" else []
-
-
-def _jscontact_types(one: dict[str, Any]) -> frozenset[str]:
-    """The contexts and the label of a JSContact e-mail; "abuse" in either says what jCard's type=abuse says."""
-    contexts = one.get("contexts")
-    named = [str(key).lower() for key, on in contexts.items() if on] if isinstance(contexts, dict) else []
-    return frozenset(named[:20] + [text.strip().lower() for text in strings(one.get("label"))])

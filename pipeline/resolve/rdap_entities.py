@@ -5,21 +5,28 @@ Standards: RFC 9083 sections 4.3 (remarks), 5.1 (entities) and 10.2.4 (roles).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.resolve import choose, placeholders, rdap_cards, remarks
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import clean, split
-from pipeline.resolve.rdap_cards import Card, strings
+from pipeline.resolve.rdap_cards import Card, items, strings
+from pipeline.resolve.remarks import Doubt
 
 MAX_DEPTH = 8
 MAX_ENTITIES = 500
 MAX_REMARKS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Remark(NamedTuple):
+    """One remark, and what it says against a mailbox."""
+
+    path: str
+    text: str  # title and description
+    doubts: tuple[Doubt, ...]
+
+
+class Entity(NamedTuple):
     """One entity with what it inherits: `depth` 0 is the network's own; `in_registrar` is its own or an ancestor's."""
 
     path: str
@@ -28,7 +35,8 @@ class Entity:
     roles: frozenset[str]
     in_registrar: bool
     card: Card
-    remarks: tuple[tuple[str, str], ...]  # (path, text)
+    remarks: tuple[Remark, ...]
+    data: dict[str, Any]
 
 
 def walk(owner: dict[str, Any]) -> list[Entity]:
@@ -38,51 +46,74 @@ def walk(owner: dict[str, Any]) -> list[Entity]:
     for depth in range(MAX_DEPTH):
         below: list[tuple[str, dict[str, Any], bool]] = []
         for parent_path, parent, in_registrar in level:
-            children = parent.get("entities")
-            for number, child in enumerate(children[:MAX_ENTITIES] if isinstance(children, list) else ()):
+            for number, child in enumerate(items(parent.get("entities"), MAX_ENTITIES)):
                 if isinstance(child, dict) and len(found) < MAX_ENTITIES:
                     entity = read(child, f"{parent_path}entities[{number}]", depth, in_registrar)
                     found.append(entity)
-                    below.append((entity.path + ".", child, entity.in_registrar))
+                    if "entities" in child:
+                        below.append((entity.path + ".", child, entity.in_registrar))
+        if not below:
+            break
         level = below
     return found
 
 
 def read(data: dict[str, Any], path: str, depth: int, in_registrar: bool = False) -> Entity:
     """Return one entity; roles are compared without case."""
-    roles = frozenset(role.strip().lower() for role in strings(data.get("roles")))
+    roles = frozenset([role.strip().lower() for role in strings(data.get("roles"))])
+    handle = data.get("handle")
     return Entity(
         path=path,
         depth=depth,
-        handle=clean((strings(data.get("handle")) or [""])[0], 100),
+        handle=clean(handle, 100) if isinstance(handle, str) else "",
         roles=roles,
         in_registrar=in_registrar or "registrar" in roles,
         card=rdap_cards.read(data),
-        remarks=tuple(texts_of(data, f"{path}." if path else "")),
+        remarks=remarks_of(data, f"{path}." if path else ""),
+        data=data,
     )
 
 
-def texts_of(owner: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """Yield (path, title and description) of each remark."""
-    items = owner.get("remarks")
-    for number, remark in enumerate(items[:MAX_REMARKS] if isinstance(items, list) else ()):
-        if isinstance(remark, dict):
-            lines = [*strings(remark.get("title")), *strings(remark.get("description"))]
-            yield f"{path}remarks[{number}]", "\n".join(lines)[: remarks.MAX_TEXT]
+def remarks_of(owner: dict[str, Any], path: str) -> tuple[Remark, ...]:
+    """Return the remarks of a network or an entity; a text in the place of an object is one, too."""
+    stated = owner.get("remarks")
+    if not stated:
+        return ()
+    return tuple(_remarks([stated] if isinstance(stated, str) else items(stated, MAX_REMARKS), path))
+
+
+def _remarks(stated: list[Any], path: str) -> Iterator[Remark]:
+    for number, one in enumerate(stated):
+        if isinstance(one, dict):
+            lines = [*strings(one.get("title")), *strings(one.get("description"))]
+        elif isinstance(one, str):
+            lines = [one]
+        else:
+            continue
+        text = "\n".join(lines)[: remarks.MAX_TEXT]
+        yield Remark(f"{path}remarks[{number}]", text, tuple(remarks.doubts(text)))
 
 
 def mailboxes(entity: Entity) -> Iterator[Found]:
     """Yield the mailboxes of one entity: those of its card, then those in its remarks."""
-    text = "\n".join(text for _, text in entity.remarks)
-    doubt = next((doubt.note for doubt in remarks.doubts(text) if not doubt.text), "")
-    reason = "registrar" if entity.in_registrar else "registry-contact" if remarks.disclaims(text) else ""
+    doubt = note_on_all(entity.remarks)
+    reason = "registrar" if entity.in_registrar else "registry-contact" if _disclaims(entity.remarks) else ""
     chosen = _preferred(entity.card) if "abuse" in entity.roles else frozenset()
     for email in entity.card.emails:
         place = f"{entity.path}.{email.path}" if entity.path else email.path
         source, because = _source(entity, email, email.path in chosen)
         yield Found(email.text, source, place, entity.handle, reason or because, doubt)
-    for path, remark in entity.remarks:
-        yield from choose.in_remark(path, remark, entity.handle, reason, doubt)
+    for remark in entity.remarks:
+        yield from choose.in_remark(remark.path, remark.text, entity.handle, reason, doubt)
+
+
+def note_on_all(texts: tuple[Remark, ...]) -> str:
+    """Return the note on whatever stands beside the remarks, or ""."""
+    return next((doubt.note for remark in texts for doubt in remark.doubts if not doubt.text), "")
+
+
+def _disclaims(texts: tuple[Remark, ...]) -> bool:
+    return bool(texts) and remarks.disclaims("\n".join([remark.text for remark in texts]))
 
 
 def _preferred(card: Card) -> frozenset[str]:
@@ -90,8 +121,8 @@ def _preferred(card: Card) -> frozenset[str]:
     written = [email for email in card.emails if split(email.text)]
     abuse = [email for email in written if "abuse" in email.types]
     ranked = [email for email in written if email.preference]
-    best = min((email.preference for email in ranked), default=0)
-    return frozenset(email.path for email in abuse or [e for e in ranked if e.preference == best] or written)
+    best = min([email.preference for email in ranked], default=0)
+    return frozenset([email.path for email in abuse or [e for e in ranked if e.preference == best] or written])
 
 
 def _source(entity: Entity, email: rdap_cards.Email, is_chosen: bool) -> tuple[str, str]:
@@ -124,7 +155,11 @@ def holder_name(entity: Entity) -> str:
     """Return the name to show, the organisation where a person stands for one; "" for a maintainer or a registry."""
     card = entity.card
     name = card.organisation if card.kind == "individual" and card.organisation else card.name or card.organisation
-    is_maintainer = any(
-        text.lower().startswith("mnt-") or text.lower().endswith("-mnt") for text in (name, entity.handle)
-    )
-    return "" if is_maintainer or placeholders.registry_of_handle(entity.handle) else name
+    if _is_maintainer(name) or _is_maintainer(entity.handle) or placeholders.registry_of_handle(entity.handle):
+        return ""
+    return name
+
+
+def _is_maintainer(text: str) -> bool:
+    lowered = text.lower()
+    return lowered.startswith("mnt-") or lowered.endswith("-mnt")

@@ -5,8 +5,7 @@ them apart.  Pure; the work grows with the length of the text, which is cut at 6
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.resolve.mailbox import normalise
 
@@ -16,8 +15,7 @@ MAX_MENTIONS = 40
 LINES_ABOVE = 4  # how far up a sentence is followed
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """One address in a text.  `rejected` is empty where the text offers it for abuse reports, else the reason."""
 
     text: str
@@ -25,8 +23,7 @@ class Mention:
     disguised: bool  # written as "abuse (at) isp.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(NamedTuple):
     """What a text says against a mailbox; an empty `text` means the contact that the remark stands in."""
 
     text: str
@@ -35,23 +32,36 @@ class Doubt:
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_+&][A-Za-z0-9_.+&='~-]{0,63}@[^\s@<>()\[\]{},;:\"'|\\/?*]{1,253}")
 _ABUSE = re.compile(
-    r"abus(?:e|es|o|os|ive|if|ifs)?\b|spam|\buce\b|phish|\bhack|intrusion|malware|botnet|\bscam|fraud|\battacks?\b"
-    r"|security (?:incident|breach)|pourriel|hame[çc]onnage",
+    r"abus(?:e|es|ed|ers?|ing|o|os|i|ive|ivo|ivi|if|ifs)?\b|spam|\buce\b|phish|\bhack|intrusion|malware|botnet|\bscam"
+    r"|fraud|\battacks?\b|security (?:incident|breach)|pourriel|hame[çc]onnage|mi(?:ss|ß)brauch|misbruik|miss?bruk"
+    r"|nadu[zż]y[cć]|zneu[zž]i[tv]|k[öo]t[üu]ye kullan|злоупотреб|зловживан|спам|жалоб|lạm dụng|thư rác|penyalahgunaan"
+    r"|滥用|濫用|垃圾邮件|垃圾郵件|举报|スパム|迷惑メール|不正アクセス|스팸|침해사고|남용",
     re.IGNORECASE,
 )
-_ABUSE_NAME = re.compile(r"(?:^|[._+-])(?:net|network)?abus[eo](?:$|[._+0-9-])|^(?:anti-?)?spam$|^csirt$|^cert$")
+_ABUSE_NAME = re.compile(
+    r"(?:^|[._+-])(?:net|network|report|anti)?abus[eo](?:desk|team|reports?|mailbox|dept|s)?(?:$|[._+0-9-])"
+    r"|^(?:anti-?|report-?)?spam(?:-?reports?)?$|(?:^|[._-])csirt$|^cert$"
+)
 _REFUSAL = re.compile(
-    r"\b(?:do not|don't|never|please don.t|ne pas|n'\w+ pas|no (?:env[ií]e|enviar|usar|use))\b"
+    r"\b(?:do not|don't|never|please don.t|ne pas|ne \w+ pas|n'\w+ pas|nicht|kein\w*|niet|geen)\b"
+    r"|\bno (?:env[ií]e|enviar|usar|use|utili[cz]\w+|escrib\w+|mand\w+)\b"
+    r"|\bn[ãa]o (?:envi\w+|us\w+|utiliz\w+|escrev\w+|mand\w+)\b|\bnon (?:inviare|scrivere|usare|utilizzare)\b"
+    r"|\bне (?:отправ|пиш|присыл|использ|направ)|请勿|請勿|不要|しないで|ご遠慮|하지 ?마"
     r"|\bnot (?:for|to be|be (?:used|read|answered|processed)|used|read|monitored|an? abuse|accepted)\b"
-    r"|\b(?:un|not )(?:monitored|attended)\b|\bno longer\b|\bonly for\b(?! (?:\S+ ){0,3}(?:abus|spam))",
+    r"|\b(?:un|not )(?:monitored|attended)\b|\bno longer\b|\bonly for\b(?! (?:\S+ ){0,3}(?:abus|spam))"
+    r"|\bwill be (?:ignored|discarded|deleted|dropped)\b",
     re.IGNORECASE,
 )
+# "mail to any other address will not be read" speaks of the others, not of the address beside it
+_OF_OTHERS = re.compile(r"\bother (?:e-?mail )?(?:address|contact|mailbox|poc|recipient)|\belsewhere\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\W*(?!(?:e-?mail|mail|address|contact|to)\s*:)\w[\w /&.'-]{0,40}:\W*$", re.IGNORECASE)
 _URL = re.compile(r"https?:|www\.", re.IGNORECASE)
 _LINKING = re.compile(r"^(?:\W|\b(?:and|or|cc|et|ou|und|oder|y|o|e)\b)*$", re.IGNORECASE)
-_STATUS = re.compile(r"\b(?:was|is|has been)\s+(?:not\s+)?(?:validated|invalid|unvalidated)\b", re.IGNORECASE)
+_STATUS = re.compile(
+    r"\b(?:was|is|has been)\s+(?:not\s+)?(?:marked\s+(?:as\s+)?)?(?:validated|invalid|unvalidated)\b", re.IGNORECASE
+)
 
-_BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*at\s*[)\]}>]|[{<(]\|[)}>])\s*", re.IGNORECASE)
+_BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*at\s*[)\]}>]|[{<(]\|[)}>]|＠)\s*", re.IGNORECASE)
 _BRACKET_DOT = re.compile(r"\s*[(\[{<]\s*(?:dot|punto|point)\s*[)\]}>]\s*", re.IGNORECASE)
 _SPOKEN_NAME = r"([a-z0-9._+-]{0,30}(?:abuse|spam)[a-z0-9._+-]{0,30})"
 _SPOKEN_DOTS = re.compile(rf"\b{_SPOKEN_NAME} at ([a-z0-9-]{{1,63}}(?: dot [a-z0-9-]{{1,63}}){{1,4}})\b", re.IGNORECASE)
@@ -68,30 +78,47 @@ def is_abuse_name(mailbox: str) -> bool:
     return bool(_ABUSE_NAME.search(mailbox.partition("@")[0].lower()))
 
 
+def is_of_abuse(text: str) -> bool:
+    """True if the text has a word for abuse, spam, attacks and the like, in one of some twenty languages."""
+    return bool(_ABUSE.search(text))
+
+
 def mentions(text: str) -> list[Mention]:
     """Return the addresses in a remark, each with what the words beside it say."""
-    lines = [" ".join(line[:MAX_LINE].split()) for line in text[:MAX_TEXT].splitlines()]
+    text = text[:MAX_TEXT]
+    has_disguise = _has_disguise(text.lower())
+    if "@" not in text and not has_disguise:
+        return []
+    lines = [" ".join(line[:MAX_LINE].split()) for line in text.splitlines()]
+    plain = [_undisguised(line) for line in lines] if has_disguise else lines
     found: list[Mention] = []
-    for index, line in enumerate(lines):
+    for index, line in enumerate(plain):
         if len(found) >= MAX_MENTIONS:
             break
-        if _STATUS.search(line):
+        if "@" not in line or _STATUS.search(line):
             continue  # "x was validated on", "x is invalid": a note of the registry, not an offer
-        plain = _undisguised(line)
-        spans = list(_ADDRESS.finditer(plain))
+        spans = list(_ADDRESS.finditer(line))
         for position, span in enumerate(spans):
-            before, after = _beside(plain, spans, position)
+            before, after = _beside(line, spans, position)
             address = span.group().rstrip(".-")
             if normalise(address) is not None:
                 listed = _LINKING.match(before) and not re.search(r"\w", after)  # one more of a list
-                if found and listed and (position or _follows_an_address(lines, index)):
+                if found and listed and (position or _follows_an_address(plain, index)):
                     reason = found[-1].rejected
                 else:
-                    reason = _verdict(before if position else _context(lines, index, before), after)
+                    reason = _verdict(before if position else _context(plain, index, before), after)
                 if reason == "not-abuse" and is_abuse_name(address):
                     reason = ""
-                found.append(Mention(address, reason, disguised=address not in line))
+                found.append(Mention(address, reason, address not in lines[index]))
     return found[:MAX_MENTIONS]
+
+
+_AT_MARKS = (" at ", "\tat", "(at", "[at", "{at", "<at", "at)", "at]", "at}", "at>")
+
+
+def _has_disguise(lowered: str) -> bool:
+    """False where no disguise can be in a text, which is nearly always; cheap, since every text is asked this."""
+    return "|" in lowered or "＠" in lowered or ("at" in lowered and any(mark in lowered for mark in _AT_MARKS))
 
 
 def _undisguised(line: str) -> str:
@@ -99,6 +126,8 @@ def _undisguised(line: str) -> str:
     plain = _BRACKET_AT.sub("@", line)
     if plain != line:
         plain = _BRACKET_DOT.sub(".", plain)
+    if " at " not in plain.lower():
+        return plain
     plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1]}@{spoken[2].replace(' dot ', '.')}", plain)
     return _SPOKEN_AT.sub(r"\1@\2", plain)
 
@@ -124,7 +153,7 @@ def _context(lines: list[str], index: int, before: str) -> str:
     if _LABEL.match(before):
         return words
     for above in reversed(lines[max(0, index - LINES_ABOVE) : index]):
-        if not re.search(r"\w", above) or _ADDRESS.search(_undisguised(above)) or _URL.search(above):
+        if not re.search(r"\w", above) or _ADDRESS.search(above) or _URL.search(above):
             break
         if re.search(r"[.;!?]\s*$", above) and re.search(r"\w", words):
             break
@@ -135,7 +164,7 @@ def _context(lines: list[str], index: int, before: str) -> str:
 def _verdict(context: str, after: str) -> str:
     clause = re.split(r"[.;!?](?:\s|$)", context)[-1]
     behind = re.split(r"[.;!?](?:\s|$)", after, maxsplit=1)[0]
-    if _REFUSAL.search(clause) or _REFUSAL.search(behind):
+    if any(_REFUSAL.search(words) and not _OF_OTHERS.search(words) for words in (clause, behind)):
         return "told-not-to"
     return "" if _ABUSE.search(clause) or _ABUSE.search(behind) else "not-abuse"
 
@@ -151,6 +180,9 @@ _FAILED = re.compile(r"abuse-mailbox validation failed|abuse contact (?:is|was) 
 _UNVALIDATED = re.compile(
     r"\bunvalidated poc\b|attempted to validate the data for this poc,? but has received no response", re.IGNORECASE
 )
+_MARKED = re.compile(
+    r"@[^\s@]{1,253} (?:is|was|has been) (?:marked )?(?:as )?(?:(invalid)|(?:un|not )validated)\b", re.IGNORECASE
+)
 _DISCLAIMED = re.compile(
     r"(?:unable|not (?:able|empowered|authori[sz]ed)|no authority|cannot|can not) (?:to )?investigate"
     r"|do(?:es)? not operate the (?:referring |referred )?network",
@@ -158,19 +190,25 @@ _DISCLAIMED = re.compile(
 )
 
 
-def doubts(text: str) -> Iterator[Doubt]:
-    """Yield what the registry says against a mailbox: validation failed, marked invalid, no answer to its checks."""
-    tokens = text[:MAX_TEXT].split()
-    for word, verb, last in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if "@" in word and verb.lower() == "is" and last.lower().rstrip(".,;") == "invalid":
-            yield Doubt(word[:320].strip("<>\"'()"), "marked-invalid")
-    words = " ".join(tokens)
+def doubts(text: str) -> list[Doubt]:
+    """Return what the registry says against a mailbox: validation failed, marked invalid, no answer to its checks."""
+    if "valid" not in text[:MAX_TEXT].lower():
+        return []
+    words = " ".join(text[:MAX_TEXT].split())
+    found = []
+    for match in _MARKED.finditer(words):
+        mailbox = words[max(match.start() - 64, words.rfind(" ", 0, match.start()) + 1) : match.end()].partition(" ")[0]
+        found.append(Doubt(mailbox.strip("<>\"'()"), "marked-invalid" if match.group(1) else "unvalidated"))
     if _FAILED.search(words):
-        yield Doubt("", "marked-invalid")
+        found.append(Doubt("", "marked-invalid"))
     if _UNVALIDATED.search(words):
-        yield Doubt("", "unvalidated")
+        found.append(Doubt("", "unvalidated"))
+    return found
 
 
 def disclaims(text: str) -> bool:
     """True if the contact says of itself that it cannot look into abuse: a registry's desk."""
-    return bool(_DISCLAIMED.search(" ".join(text[:MAX_TEXT].split())))
+    lowered = text[:MAX_TEXT].lower()
+    if "investigate" not in lowered and "operate" not in lowered:
+        return False
+    return bool(_DISCLAIMED.search(" ".join(lowered.split())))

@@ -5,13 +5,17 @@ may have a /24 of its own.  So what is cached is never wider than a cap around t
 Pure.  Standards: RFC 9083 section 5.4 (startAddress, endAddress); the cidr0 extension of the registries.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from pipeline.domain import Address
 
 Range = tuple[Address, Address]  # inclusive, both of one family, first <= last
+
+_OCTET = r"(0|[1-9][0-9]{0,2})"
+_V4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 
 SLOW_REGISTRIES = frozenset({"lacnic", "registro.br", "nic.br", "nic.mx"})  # about ten questions a minute
 
@@ -77,14 +81,35 @@ def read_address(text: str) -> Address | None:
 
     Zero-padded octets ("074.125.000.000") are decimal here, never octal; a length ("/32") behind it is dropped.
     """
-    bare = text.strip()[:64].split("/")[0].strip()
-    if ":" not in bare:
-        octets = bare.split(".")
-        if len(octets) != 4 or not all(octet.isascii() and octet.isdigit() and len(octet) <= 3 for octet in octets):
+    bare = text.strip()[:64].partition("/")[0].strip()
+    return plain_address(bare) or _padded(bare)
+
+
+def plain_address(text: str) -> Address | None:
+    """Return the address if the text is one and nothing else, with no zero before an octet and no zone; else None.
+
+    ipaddress' own reading costs three times as much for IPv4, and an exception first for IPv6.
+    """
+    if ":" not in text:
+        octets = _V4.fullmatch(text)
+        if octets is None:
             return None
-        bare = ".".join(str(int(octet)) for octet in octets)
+        one, two, three, four = map(int, octets.groups())
+        return IPv4Address(one << 24 | two << 16 | three << 8 | four) if max(one, two, three, four) < 256 else None
+    if len(text) > 45 or "%" in text:
+        return None
     try:
-        return ip_address(bare)
+        return IPv6Address(text)
+    except ValueError:
+        return None
+
+
+def _padded(text: str) -> IPv4Address | None:
+    octets = text.split(".")
+    if len(octets) != 4 or not all(octet.isascii() and octet.isdigit() and len(octet) <= 3 for octet in octets):
+        return None
+    try:
+        return IPv4Address(".".join(str(int(octet)) for octet in octets))
     except ValueError:
         return None
 

@@ -6,7 +6,6 @@ Standards: RFC 3912; the forms' own in whois_rpsl, whois_arin, whois_rwhois and 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
@@ -60,9 +59,9 @@ def _merged(fitting: list[Stated], queried: Address | int) -> Network:
     same = [one.network for one in fitting if one.width == fitting[0].width]
     wider = [one.network for one in fitting if one.width > fitting[0].width]
     found = [value for network in same for value in network.found]
-    found += [replace(value, tier=choose.PARENT_TIER) for network in wider for value in network.found]
+    found += [value._replace(tier=choose.PARENT_TIER) for network in wider for value in network.found]
     if isinstance(queried, int):
-        found = [replace(value, tier=choose.ORIGIN_TIER) for value in found]
+        found = [value._replace(tier=choose.ORIGIN_TIER) for value in found]
     national = [network.registry for network in same if placeholders.national_country(network.registry)]
     registry = next(iter(national), same[0].registry)
     return Network(
