@@ -207,6 +207,7 @@ class StepKind(StrEnum):
     DIRECTORY = "directory"
     CERT = "cert"
     HOST_NAME = "host_name"
+    MAIL = "mail"  # how mail for a candidate's domain is routed
 
 
 # --- events: what may happen to a thing that has a life ---------------------------------------------------------------
@@ -533,6 +534,7 @@ class ZoneQuestion:
 class RdapQuestion:
     """One URL to ask, no sooner than `delay` seconds from now (the slot that a budget gave).  `key` comes back.
 
+    `apart` is the budget's pace: seconds between two questions to one host, kept also where slots have passed meanwhile.
     `form`, where it is not empty, is sent as the body of a POST (application/x-www-form-urlencoded): the web pages of
     some national registries ask for one.  `accept` is the media type asked for.
     """
@@ -542,6 +544,7 @@ class RdapQuestion:
     delay: float = 0.0
     form: str = ""
     accept: str = "application/rdap+json"
+    apart: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,13 +558,17 @@ class RdapReply:
 
 @dataclass(frozen=True, slots=True)
 class WhoisQuestion:
-    """One line to ask `host` on `port`, no sooner than `delay` seconds from now.  `key` comes back."""
+    """One line to ask `host` on `port`, no sooner than `delay` seconds from now.  `key` comes back.
+
+    `apart` is the budget's pace: seconds between two questions to one host, kept also where slots have passed meanwhile.
+    """
 
     key: Hashable
     host: str
     port: int
     text: str
     delay: float = 0.0
+    apart: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

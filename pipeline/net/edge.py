@@ -46,6 +46,7 @@ class Edge(Generic[Q, A]):
             asyncio.run(self._work())
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, where it rises
             self._failed = error
+            self._answers.put([])  # a caller that waits hears of it now
         finally:
             self._ready.set()
 
@@ -135,6 +136,8 @@ class Edge(Generic[Q, A]):
             while not self._answers.empty():
                 taken += self._answers.get_nowait()
         except queue.Empty:
+            pass
+        if not taken:
             self._raise()
         return taken
 

@@ -1,18 +1,18 @@
-"""One HTTP GET as an `Answer`: bounded in size and time, never redirected, never towards a private address.
+"""One HTTP request as an `Answer`: bounded in size and time, never redirected, never towards a private address.
 
-Writes: nothing.  Safe to repeat: a GET asks and changes nothing.  Standards: RFC 9110 (10.2.2 Location, 10.2.3
-Retry-After, 15 status codes), RFC 9111 5.2.2 and 5.3 (max-age, Expires).  Whatever goes wrong comes back as
-`Answer.failure`; the only exception that leaves here is cancellation.
+Writes: nothing.  Safe to repeat: it only asks; a form is sent only to pages that answer a question with it.
+Standards: RFC 9110 (10.2.2 Location, 10.2.3 Retry-After, 13.1.2 If-None-Match, 15 status codes), RFC 9111 5.2.2 and 5.3
+(max-age, Expires).  Whatever goes wrong comes back as `Answer.failure`; only cancellation leaves here as an exception.
 """
 
-import asyncio
 import contextlib
 import socket
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure
 from pipeline.net.reach import ForbiddenAddress, reachable
 
 REDIRECTS = frozenset({301, 302, 307, 308})
-LONGEST_URL = 2_000  # characters
+LONGEST_URL = 2_000  # characters; of a form, too
 LONGEST_WAIT = timedelta(days=1)  # no registry's block that we know of is longer
 
 Failure = TemporaryFailure | PermanentFailure
@@ -85,28 +85,48 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _Unusable(TemporaryFailure("cut", type(error).__name__)) from error
 
 
-async def get(
-    opened: aiohttp.ClientSession, url: str, accept: str, settings: HttpSettings, clock: Clock
+async def ask(
+    opened: aiohttp.ClientSession,
+    url: str,
+    accept: str,
+    settings: HttpSettings,
+    clock: Clock,
+    form: str = "",
+    known: str = "",
 ) -> tuple[Answer, Mapping[str, str]]:
-    """Ask `url` once; return the answer and its headers (none if no answer came).
+    """Ask `url` once, with a POST where there is a `form`; return the answer and its headers (none if no answer came).
 
-    `Answer.source` is the URL without its query, which may carry a key.  A 404 is an answer, not a failure: the
-    registry knows of nothing there.  Codes of failures are listed in `failure_of` and `refusal`.
+    `known` is the entity tag of what the caller has already: then 304 may be the answer.  `Answer.source` is the URL
+    without its query, which may carry a key.  A 404 is an answer, not a failure: the registry knows of nothing there.
+    Codes of failures are listed in `failure_of` and `refusal`.
     """
-    answer = Answer(url.partition("?")[0][:LONGEST_URL], 0, "", b"", clock())
+    source, status, kind = url.partition("?")[0][:LONGEST_URL], 0, ""
     refused: Failure | None = None  # what the status says counts for more than a body that could not be read
     try:
         target = admitted(url, settings.allow_plain_http_to_loopback)
-        async with opened.get(target, allow_redirects=False, headers={"Accept": accept}) as response:
-            answer = replace(
-                answer, status=response.status, content_type=response.headers.get("Content-Type", "")[:200]
-            )
-            refused = refusal(response.status, response.headers, clock())
-            body = await _read(response, settings.body_cap)
+        async with _request(opened, target, accept, form, known) as response:
             headers = response.headers
+            status, kind = response.status, headers.get("Content-Type", "")[:200]
+            if not 200 <= status < 300:
+                refused = refusal(status, headers, clock())
+            body = await _read(response, settings.body_cap)
     except (_Unusable, aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-        return replace(answer, at=clock(), failure=refused or failure_of(error)), {}
-    return replace(answer, body=body, at=clock(), failure=refused), headers
+        return Answer(source, status, kind, b"", clock(), refused or failure_of(error)), {}
+    return Answer(source, status, kind, body, clock(), refused), headers
+
+
+def _request(
+    opened: aiohttp.ClientSession, target: URL, accept: str, form: str, known: str
+) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    headers = {"Accept": accept}
+    if known:
+        headers["If-None-Match"] = known
+    if not form:
+        return opened.get(target, allow_redirects=False, headers=headers)
+    if len(form) > LONGEST_URL or not (form.isascii() and form.isprintable()):
+        raise _Unusable(PermanentFailure("bad-form", "not a plain form"))
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    return opened.post(target, allow_redirects=False, headers=headers, data=form.encode())
 
 
 def admitted(text: str, allow_plain_http_to_loopback: bool) -> URL:
@@ -119,9 +139,10 @@ def admitted(text: str, allow_plain_http_to_loopback: bool) -> URL:
     plain = url.scheme == "http" and allow_plain_http_to_loopback and _is_loopback(url.host)
     if url.scheme != "https" and not plain:
         raise _Unusable(PermanentFailure("forbidden-scheme", "only https is asked"))
-    return url.with_fragment(None)
+    return url.with_fragment(None) if "#" in text else url
 
 
+@lru_cache(64)
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -136,7 +157,7 @@ async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
         raise _Unusable(TemporaryFailure("content-encoding", "a coding that was not asked for"))
     inflate = None if coding == "identity" else zlib.decompressobj(16 + zlib.MAX_WBITS)
     body, received = bytearray(), 0
-    async for chunk in response.content.iter_chunked(1 << 16):
+    while chunk := await response.content.readany():
         received += len(chunk)
         try:
             body += chunk if inflate is None else inflate.decompress(chunk, cap + 1 - len(body))
@@ -233,12 +254,7 @@ def location(url: str, headers: Mapping[str, str]) -> str:
         return ""
 
 
-class Turns:
-    """One queue per host: at most `count` requests under way to each, so that a slow host holds up only itself."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._hosts: dict[str, asyncio.Semaphore] = {}
-
-    def of(self, host: str) -> asyncio.Semaphore:
-        return self._hosts.setdefault(host, asyncio.Semaphore(self._count))
+def lane(url: str) -> str:
+    """Return the host and port of a URL, as the name of the lane in which it is asked (net/lanes.py)."""
+    rest = url.partition("://")[2]
+    return rest.partition("/")[0].partition("?")[0].lower().removesuffix(":443")

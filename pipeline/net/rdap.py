@@ -4,21 +4,18 @@ Reads: a URL that the caller made from a bootstrap file.  Writes: nothing.  Safe
 Standards: RFC 7480 (RDAP over HTTP; 5.2 redirects, 5.5 rate limits), RFC 9224 (bootstrap files).
 """
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipeline.domain import Answer, Clock, PermanentFailure, RdapQuestion, RdapReply
 from pipeline.net import http
-from pipeline.net.edge import Edge, Handler, alone, many
+from pipeline.net.edge import Edge, Handler, alone
 from pipeline.net.http import HttpSettings
-
-RDAP = "application/rdap+json"
+from pipeline.net.lanes import in_lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +29,23 @@ class JsonDocument:
 
 def edge(settings: HttpSettings, clock: Clock, size: int = 1_000) -> Edge[RdapQuestion, RdapReply]:
     """Return an edge, ready for `with`, that holds at most `size` questions that are not dealt with."""
-    return Edge(many(lambda: _asking(settings, clock)), size)
+    main = in_lanes(lambda: _asking(settings, clock), _lane, settings.concurrency, lambda question: question.apart)
+    return Edge(main, size)
+
+
+def _lane(question: RdapQuestion) -> str:
+    return http.lane(question.url)
 
 
 @contextlib.asynccontextmanager
 async def _asking(settings: HttpSettings, clock: Clock) -> AsyncIterator[Handler[RdapQuestion, RdapReply]]:
-    turns = http.Turns(settings.concurrency)
     async with http.session(settings) as session:
 
         async def ask(question: RdapQuestion) -> RdapReply:
-            await asyncio.sleep(question.delay)
-            async with turns.of(_host(question.url)):
-                answer, headers = await http.get(session, question.url, RDAP, settings, clock)
-            if answer.failure is not None or answer.status not in http.REDIRECTS:
+            answer, headers = await http.ask(
+                session, question.url, question.accept, settings, clock, form=question.form
+            )
+            if answer.status not in http.REDIRECTS or answer.failure is not None:
                 return RdapReply(question.key, answer)
             target = http.location(question.url, headers)
             if not target:
@@ -52,13 +53,6 @@ async def _asking(settings: HttpSettings, clock: Clock) -> AsyncIterator[Handler
             return RdapReply(question.key, answer, target)
 
         yield ask
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
-        return ""
 
 
 def fetch_json(url: str, settings: HttpSettings, clock: Clock) -> JsonDocument:
@@ -72,7 +66,7 @@ def fetch_json(url: str, settings: HttpSettings, clock: Clock) -> JsonDocument:
 
 async def _fetch(url: str, settings: HttpSettings, clock: Clock) -> tuple[Answer, Any, datetime | None]:
     async with http.session(settings) as session:
-        answer, headers = await http.get(session, url, "application/json", settings, clock)
+        answer, headers = await http.ask(session, url, "application/json", settings, clock)
     if answer.failure is not None:
         return answer, None, None
     if answer.status != 200:

@@ -5,15 +5,14 @@ in the text: the caller reads them, paces them and asks again.  What goes wrong 
 """
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from pipeline.domain import Answer, Clock, PermanentFailure, TemporaryFailure, WhoisQuestion, WhoisReply
-from pipeline.net.edge import Edge, Handler, many
-from pipeline.net.http import Failure, Turns
+from pipeline.net.edge import Edge, plain
+from pipeline.net.http import Failure
+from pipeline.net.lanes import in_lanes
 from pipeline.net.reach import ForbiddenAddress, reachable
 
 LONGEST_QUESTION = 200  # characters
@@ -32,19 +31,16 @@ class WhoisSettings:
 
 def edge(settings: WhoisSettings, clock: Clock, size: int = 1_000) -> Edge[WhoisQuestion, WhoisReply]:
     """Return an edge, ready for `with`, that holds at most `size` questions that are not dealt with."""
-    return Edge(many(lambda: _asking(settings, clock)), size)
-
-
-@contextlib.asynccontextmanager
-async def _asking(settings: WhoisSettings, clock: Clock) -> AsyncIterator[Handler[WhoisQuestion, WhoisReply]]:
-    turns = Turns(settings.concurrency)
 
     async def ask(question: WhoisQuestion) -> WhoisReply:
-        await asyncio.sleep(question.delay)
-        async with turns.of(f"{question.host}:{question.port}"):
-            return WhoisReply(question.key, await _answer(question, settings, clock))
+        return WhoisReply(question.key, await _answer(question, settings, clock))
 
-    yield ask
+    main = in_lanes(lambda: plain(ask), _lane, settings.concurrency, lambda question: question.apart)
+    return Edge(main, size)
+
+
+def _lane(question: WhoisQuestion) -> str:
+    return f"{question.host.lower()}:{question.port}"
 
 
 async def _answer(question: WhoisQuestion, settings: WhoisSettings, clock: Clock) -> Answer:
