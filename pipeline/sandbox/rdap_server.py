@@ -1,6 +1,7 @@
 """The five registries' RDAP servers and IANA's bootstrap files, on one port of loopback.
 
-Paths: /bootstrap/{ipv4,ipv6,asn}.json; /REGISTRY/ip/ADDRESS and /REGISTRY/autnum/N for each of REGISTRIES.
+Paths: /bootstrap/{ipv4,ipv6,asn}.json; /REGISTRY/ip/ADDRESS and /REGISTRY/autnum/N for each of REGISTRIES; for those that
+offer searches /REGISTRY/ips/rirSearch1/RELATION/ADDRESS[/LENGTH] (RFC 9910).
 Reads: the table it is given, and recorded answers if there are any.  Writes: one line of `log` for each request.
 Standards: RFC 7480, RFC 9083, RFC 9224.  A registry that is asked for another one's network redirects there (302).
 """
@@ -19,8 +20,8 @@ from typing import Any
 from aiohttp import web
 
 from pipeline.domain import Address, Clock
-from pipeline.sandbox import rdap_objects
-from pipeline.sandbox.networks import REGISTRIES, Autnum, Fault, Network, RangeTable, RdapFault
+from pipeline.sandbox import rdap_objects, rdap_search
+from pipeline.sandbox.networks import REGISTRIES, Autnum, Fault, Network, Prefix, RangeTable, RdapFault
 from pipeline.sandbox.rdap_faults import misbehave
 from pipeline.sandbox.recorded import Recorded
 
@@ -29,12 +30,16 @@ Log = MutableSequence[tuple[datetime, str]]
 
 @dataclass(frozen=True, slots=True)
 class RdapTable:
-    """`faults` are those of a whole registry; they go before a network's own, and may be changed while it runs."""
+    """`faults` are those of a whole registry; they go before a network's own, and may be changed while it runs.
+
+    `searches`: the registries that offer searches along the hierarchy, and how many networks one answer lists at most.
+    """
 
     networks: RangeTable
     autnums: tuple[Autnum, ...] = ()
     recorded: Recorded | None = None
     faults: dict[str, Fault] = field(default_factory=dict)
+    searches: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextlib.asynccontextmanager
@@ -45,6 +50,8 @@ async def serve(table: RdapTable, clock: Clock, log: Log, host: str = "127.0.0.1
     application.router.add_get("/bootstrap/{file}.json", server.bootstrap)
     application.router.add_get("/{registry}/ip/{address}", server.ip)
     application.router.add_get("/{registry}/ip/{address}/{length}", server.ip)
+    application.router.add_get("/{registry}/ips/rirSearch1/{relation}/{address}", server.search)
+    application.router.add_get("/{registry}/ips/rirSearch1/{relation}/{address}/{length}", server.search)
     application.router.add_get("/{registry}/autnum/{number}", server.autnum)
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
@@ -60,6 +67,7 @@ class _Server:
         self._table = table
         self._clock = clock
         self._log = log
+        self._hierarchy = rdap_search.Hierarchy(table.networks)
         self._limited: Counter[str] = Counter()  # how often a rate limit was said, by network or registry
 
     def _note(self, request: web.Request) -> str:
@@ -84,9 +92,8 @@ class _Server:
 
     async def ip(self, request: web.Request) -> web.StreamResponse:
         root, registry = self._note(request), request.match_info["registry"]
-        try:
-            asked = ip_network("/".join(filter(None, map(request.match_info.get, ("address", "length")))))
-        except ValueError:
+        asked = _asked(request)
+        if asked is None:
             return _json(request, rdap_objects.error(400, "Bad Request", "not an address"), 400)
         network = self._table.networks.find(asked[0], asked[-1])
         if (recorded := self._recorded(registry, asked[0])) is not None:
@@ -99,7 +106,28 @@ class _Server:
         if network.registry != registry:
             raise web.HTTPFound(f"{root}{network.registry}/{request.path.removeprefix(f'/{registry}/')}")
         parent = self._table.networks.parent(network)
-        return _json(request, rdap_objects.ip_network(network, parent, f"{root}{registry}/"))
+        answer = rdap_objects.ip_network(network, parent, f"{root}{registry}/")
+        if registry in self._table.searches:
+            answer = rdap_search.announced(answer, network, f"{root}{registry}/")
+        return _json(request, answer)
+
+    async def search(self, request: web.Request) -> web.StreamResponse:
+        """RFC 9910: what lies above or below an address or a prefix; another registry's networks are not listed."""
+        root, registry = self._note(request), request.match_info["registry"]
+        asked, relation, base = _asked(request), request.match_info["relation"], f"{root}{registry}/"
+        if registry not in self._table.searches:
+            return _json(request, rdap_objects.error(501, "Not Implemented", "no searches here"), 501)
+        if asked is None or relation not in rdap_search.RELATIONS:
+            return _json(request, rdap_objects.error(400, "Bad Request", "not an address, or not a relation"), 400)
+        if (fault := self._fault(registry, None)) is not None:
+            return await misbehave(request, fault, None, base, self._clock())
+        table, most = self._table.networks, self._table.searches[registry]
+        related = self._hierarchy.find(relation, asked[0], asked[-1])
+        found = [network for network in related if network.registry == registry]
+        if found and relation in ("rdap-up", "rdap-top"):
+            answer = rdap_objects.ip_network(found[0], table.parent(found[0]), base)
+            return _json(request, rdap_search.announced(answer, found[0], base))
+        return _json(request, rdap_search.listed(found, table, base, most), 200 if found else 404)
 
     def _recorded(self, registry: str, question: Address | int) -> web.Response | None:
         answer = self._table.recorded.find(registry, question) if self._table.recorded is not None else None
@@ -137,6 +165,14 @@ class _Server:
         if block.registry != registry:
             raise web.HTTPFound(f"{root}{block.registry}/autnum/{text}")
         return _json(request, rdap_objects.autnum(block, f"{root}{registry}/"))
+
+
+def _asked(request: web.Request) -> Prefix | None:
+    """Return the address or prefix in a path, or None if there is none."""
+    try:
+        return ip_network("/".join(filter(None, map(request.match_info.get, ("address", "length")))))
+    except ValueError:
+        return None
 
 
 def _block(autnums: Iterable[Autnum], number: int) -> Autnum | None:
