@@ -38,10 +38,8 @@ class Hierarchy:
             case "rdap-top":
                 return self._lineage(around)[-1:]
             case "rdap-down":
-                inside = [
-                    one for one in self._beginning_in(first, last) if _key(one.end) <= _key(last) and one != around
-                ]
-                return [one for one in inside if self._table.parent(one) == around]
+                below = [one for one in self._beginning_in(first, last) if self._table.parent(one) == around]
+                return [one for one in below if _key(one.end) <= _key(last)]
             case _:
                 begun = [one for one in self._lineage(self._table.find(first)) if _key(one.start) < _key(first)]
                 return [
