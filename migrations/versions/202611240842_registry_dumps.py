@@ -1,4 +1,4 @@
-"""Dumps of registries: networks packed by block, what they refer to, and which registry gave what to which country.
+"""Dumps of registries: networks and delegations, packed by block, and what networks refer to.
 
 Revision: 202611240842_registry_dumps   Follows: 202611240834_contact_chain
 """
@@ -26,7 +26,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("bytes", Id, nullable=False),
         sa.Column("classes", sa.Text(), server_default="", nullable=False),
-        sa.Column("read", sa.Integer(), server_default="0", nullable=False),
         sa.Column("kept", sa.Integer(), server_default="0", nullable=False),
         sa.Column("skipped", sa.Integer(), server_default="0", nullable=False),
         sa.Column("began_at", Instant, nullable=False),
@@ -54,18 +53,5 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["dump_id"], ["dumps.id"], name=op.f("fk_dump_objects_dump_id")),
         sa.PrimaryKeyConstraint("dump_id", "key", name=op.f("pk_dump_objects")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "delegations",
-        sa.Column("dump_id", Id, nullable=False),
-        sa.Column("first_address", Address, nullable=False),
-        sa.Column("last_address", Address, nullable=False),
-        sa.Column("registry", sa.Text(), nullable=False),
-        sa.Column("country", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["dump_id"], ["dumps.id"], name=op.f("fk_delegations_dump_id")),
-        sa.PrimaryKeyConstraint("dump_id", "first_address", name=op.f("pk_delegations")),
         sqlite_with_rowid=False,
     )

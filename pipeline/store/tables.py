@@ -304,8 +304,7 @@ dumps = Table(  # files that registries publish of all that they have registered
     _text("name", None),  # the file's name, without its folder
     Column("bytes", Id, nullable=False),
     _text("classes"),  # what it holds, sorted: inetnum, organisation, role ... or delegated; empty until it is complete
-    Column("read", Integer, nullable=False, server_default="0"),  # objects or lines
-    Column("kept", Integer, nullable=False, server_default="0"),
+    Column("kept", Integer, nullable=False, server_default="0"),  # objects, or lines
     Column("skipped", Integer, nullable=False, server_default="0"),  # unreadable, or too large
     _at("began_at"),
     _at("complete_at", null=True),  # nothing of it is used before
@@ -314,7 +313,7 @@ dumps = Table(  # files that registries publish of all that they have registered
     UniqueConstraint("registry", "sha256"),
 )
 
-dump_blocks = Table(  # networks, packed by the /16 (v6 /32) that they lie in
+dump_blocks = Table(  # networks or delegations, packed by the /16 (v6 /32) that they lie in
     "dump_blocks",
     metadata,
     Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
@@ -329,19 +328,6 @@ dump_objects = Table(  # organisations, roles and response teams that networks r
     Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
     Column("key", Text, primary_key=True),  # class:handle, in lower case
     Column("body", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-delegations = Table(  # which registry gave a range to whom, in which country
-    "delegations",
-    metadata,
-    Column("dump_id", Id, ForeignKey("dumps.id"), primary_key=True),
-    Column("first_address", Address, primary_key=True),
-    Column("last_address", Address, nullable=False),
-    _text("registry", None),
-    _text("country", None),  # ISO 3166 alpha-2, or empty
-    _text("status", None),  # allocated, assigned, available, reserved
-    _text("holder", None),  # the registry's opaque identifier
     sqlite_with_rowid=False,
 )
 
