@@ -23,22 +23,23 @@ def reversed_name(address: Address, zone: str) -> str:
 
 def texts(answer: Answer, member: str) -> tuple[str, ...]:
     """Return the texts of a member ("txt", "names"), each on one line; none for a failure or a body of another form."""
-    found = _document(answer).get(member)
+    is_said = answer.failure is None and answer.status == 200
+    found = _document(answer.body).get(member) if is_said else None
     items = found[:MAX_TEXTS] if isinstance(found, list) else []
     return tuple(text for item in items if isinstance(item, str) and (text := clean(item, MAX_TEXT)))
 
 
-def word(answer: Answer, member: str) -> str:
-    """Return the one text of a member ("route"), or "" where there is none."""
-    found = _document(answer).get(member)
+def word(body: bytes, member: str) -> str:
+    """Return the one text of a member ("route") of an answer's body, or "" where there is none."""
+    found = _document(body).get(member)
     return clean(found, MAX_TEXT) if isinstance(found, str) else ""
 
 
-def _document(answer: Answer) -> dict[str, object]:
-    if answer.failure is not None or answer.status not in (200, 404) or len(answer.body) > MAX_BODY:
+def _document(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY:
         return {}
     try:
-        found = json.loads(answer.body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
