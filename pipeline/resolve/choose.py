@@ -4,7 +4,7 @@ Pure.  The order of tiers is that of docs/explanation/contacts.md; a rejected ma
 a person can see what was weighed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -55,11 +55,12 @@ def why_none(candidates: Iterable[Candidate]) -> str:
     return nearest.rejected if nearest is not None else "no-mailbox"
 
 
-def in_remark(path: str, text: str, handle: str = "", reason: str = "", doubt: str = "") -> Iterator[Found]:
-    """Yield the mailboxes of one free text; `reason` rejects them all, `doubt` is a note on them all."""
-    for mention in remarks.mentions(text):
-        note = doubt or ("disguised" if mention.disguised else "")
-        yield Found(mention.text, REMARK, path, handle, reason or mention.rejected, note)
+def in_remark(path: str, text: str, handle: str = "", reason: str = "", doubt: str = "") -> list[Found]:
+    """Return the mailboxes of one free text; `reason` rejects them all, `doubt` is a note on them all."""
+    return [
+        Found(one.text, REMARK, path, handle, reason or one.rejected, doubt or ("disguised" if one.disguised else ""))
+        for one in remarks.mentions(text)
+    ]
 
 
 def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str]) -> tuple[Candidate, ...]:
@@ -100,7 +101,7 @@ class _Judged(NamedTuple):
 
 
 def _candidate(one: _Judged, rank: int) -> Candidate:
-    path = mailbox.clean(one.path, MAX_PATH)
+    path = one.path if one.path.isprintable() and len(one.path) <= MAX_PATH else mailbox.clean(one.path, MAX_PATH)
     return Candidate(
         one.mailbox, one.spelling, one.tier, rank, one.confidence, one.source, path, one.rejected, one.note
     )

@@ -18,7 +18,7 @@ from pipeline.resolve.rdap_cards import items, strings
 from pipeline.resolve.rdap_entities import Entity, Remark
 from pipeline.resolve.scope import Range, ScopeCaps
 
-_SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b|^special-", re.IGNORECASE)
+_SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b")
 _RATE_NOTICE = re.compile(r"\s*rate limit", re.IGNORECASE)
 _HISTORY = "/history/"
 _TRUNCATED = re.compile(r"object truncated|does not contain all data", re.IGNORECASE)
@@ -40,7 +40,7 @@ def read(
     wanted = "autnum" if isinstance(queried, int) else "ip network"
     if _text(data, "objectClassName", wanted).strip().lower() != wanted:
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
-    if _SPECIAL.search(_text(data, "type")) or _SPECIAL.search(_text(data, "name")):
+    if _is_special(_text(data, "type")) or _is_special(_text(data, "name")):
         return without_network(Outcome.SPECIAL, "special-purpose", registry)
     registered = None if isinstance(queried, int) else _registered(data, queried, is_quick)
     if registered is None and not (isinstance(queried, int) and _holds_number(data, queried)):
@@ -106,6 +106,12 @@ def _error(data: dict[str, Any]) -> tuple[Outcome, str] | None:
         is_refusal = any(outcome.refuses(text[:1000]) for text in texts)
         return Outcome.REFUSED if is_refusal else Outcome.UNUSABLE, "no-object"
     return None
+
+
+def _is_special(text: str) -> bool:
+    """True for the type or the name of IANA's special-purpose space, as ARIN writes them."""
+    lowered = text.lower()
+    return lowered.startswith("special-") or ("iana" in lowered and _SPECIAL.search(lowered) is not None)
 
 
 def _text(data: dict[str, Any], key: str, default: str = "") -> str:
@@ -223,16 +229,15 @@ def _is_historical(data: dict[str, Any]) -> bool:
     return any(_HISTORY in _text(link, "value") for link in _objects(data.get("links")))
 
 
-def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: str) -> Iterator[Found]:
+def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: str) -> list[Found]:
     """Every mailbox of the answer.  What the network's own remarks say against its contact holds for all of them."""
-    note = rdap_entities.note_on_all(own)
     values = [value for entity in entities for value in rdap_entities.mailboxes(entity)]
-    values += [value for remark in own for value in choose.in_remark(remark.path, remark.text)]
+    for remark in own:
+        values += choose.in_remark(remark.path, remark.text)
+    note = rdap_entities.note_on_all(own)
     if not (note or tier or reason):
-        yield from values
-    else:
-        for value in values:
-            yield value._replace(note=note or value.note, tier=tier, rejected=value.rejected or reason)
+        return values
+    return [value._replace(note=note or value.note, tier=tier, rejected=value.rejected or reason) for value in values]
 
 
 def _described(data: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ class Email(NamedTuple):
 
 
 class Card(NamedTuple):
-    """Who an entity is and how to write to it; NamedTuples here, because an answer has a dozen of them."""
+    """Who an entity is, as it stands, and how to write to it.  A NamedTuple: an answer has a dozen of them."""
 
     name: str = ""
     kind: str = ""  # individual, group, org, or empty
@@ -84,17 +84,15 @@ def items(value: object, limit: int) -> list[Any]:
 # --- jCard ------------------------------------------------------------------------------------------------------------
 
 _READ = frozenset({"email", "contact-uri", "fn", "kind", "org"})
+_PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role"})  # as they are nearly always written
 
 
 def _properties(array: object) -> list[list[Any]]:
     """The properties of a jCard that have a name and a value."""
     if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
         return []
-    return [one for one in array[1][:MAX_PROPERTIES] if _is_property(one)]
-
-
-def _is_property(one: object) -> bool:
-    return isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str)
+    found = (one for one in array[1][:MAX_PROPERTIES] if isinstance(one, list) and len(one) >= 4)
+    return [one for one in found if isinstance(one[0], str)]
 
 
 def _name(written: str) -> str:
@@ -113,12 +111,12 @@ def _jcard(array: object) -> Card:
     emails: list[Email] = []
     has_web_form = False
     for number, one in enumerate(array[1][:MAX_PROPERTIES]):
-        if not _is_property(one):
+        if not (isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str)) or one[0] in _PASSED:
             continue
         what = one[0] if one[0] in _READ else _name(one[0])
         if what not in _READ:
             continue
-        values = _values(one)
+        values = [one[3]] if isinstance(one[3], str) and len(one) == 4 else _values(one)
         if what == "fn":
             name = name or _first(values)
         elif what == "kind":
@@ -133,13 +131,11 @@ def _jcard(array: object) -> Card:
 
 
 def _values(one: list[Any]) -> list[str]:
-    if len(one) == 4 and isinstance(one[3], str):
-        return [one[3]]
     return [text for value in one[3 : 3 + MAX_PROPERTIES] for text in strings(value)]
 
 
 def _first(values: list[str]) -> str:
-    return clean(values[0], MAX_NAME) if values else ""
+    return values[0].strip()[:MAX_NAME] if values else ""
 
 
 def _emails(values: list[str], parameters: dict[str, Any], path: str) -> list[Email]:

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from pipeline.resolve import choose, placeholders, rdap_cards, remarks
 from pipeline.resolve.choose import Found
-from pipeline.resolve.mailbox import clean, split
-from pipeline.resolve.rdap_cards import Card, items, strings
+from pipeline.resolve.mailbox import split
+from pipeline.resolve.rdap_cards import Card, Email, items, strings
 from pipeline.resolve.remarks import Doubt
 
 MAX_DEPTH = 8
 MAX_ENTITIES = 500
 MAX_REMARKS = 100
+MAX_HANDLE = 100  # characters
 
 
 class Remark(NamedTuple):
@@ -31,7 +32,7 @@ class Entity(NamedTuple):
 
     path: str
     depth: int
-    handle: str
+    handle: str  # as it stands
     roles: frozenset[str]
     in_registrar: bool
     card: Card
@@ -62,14 +63,15 @@ def read(data: dict[str, Any], path: str, depth: int, in_registrar: bool = False
     """Return one entity; roles are compared without case."""
     roles = frozenset([role.strip().lower() for role in strings(data.get("roles"))])
     handle = data.get("handle")
+    stated = data.get("remarks")
     return Entity(
         path=path,
         depth=depth,
-        handle=clean(handle, 100) if isinstance(handle, str) else "",
+        handle=handle.strip()[:MAX_HANDLE] if isinstance(handle, str) else "",
         roles=roles,
         in_registrar=in_registrar or "registrar" in roles,
         card=rdap_cards.read(data),
-        remarks=remarks_of(data, f"{path}." if path else ""),
+        remarks=remarks_of(data, f"{path}." if path else "") if stated else (),
         data=data,
     )
 
@@ -94,17 +96,25 @@ def _remarks(stated: list[Any], path: str) -> Iterator[Remark]:
         yield Remark(f"{path}remarks[{number}]", text, tuple(remarks.doubts(text)))
 
 
-def mailboxes(entity: Entity) -> Iterator[Found]:
-    """Yield the mailboxes of one entity: those of its card, then those in its remarks."""
-    doubt = note_on_all(entity.remarks)
-    reason = "registrar" if entity.in_registrar else "registry-contact" if _disclaims(entity.remarks) else ""
-    chosen = _preferred(entity.card) if "abuse" in entity.roles else frozenset()
-    for email in entity.card.emails:
+def mailboxes(entity: Entity) -> list[Found]:
+    """Return the mailboxes of one entity: those of its card, then those in its remarks."""
+    emails, texts = entity.card.emails, entity.remarks
+    if not (emails or texts):
+        return []
+    doubt = note_on_all(texts) if texts else ""
+    reason = "registrar" if entity.in_registrar else "registry-contact" if _disclaims(texts) else ""
+    chosen = _preferred(emails) if "abuse" in entity.roles else NO_PATHS
+    found = []
+    for email in emails:
         place = f"{entity.path}.{email.path}" if entity.path else email.path
         source, because = _source(entity, email, email.path in chosen)
-        yield Found(email.text, source, place, entity.handle, reason or because, doubt)
-    for remark in entity.remarks:
-        yield from choose.in_remark(remark.path, remark.text, entity.handle, reason, doubt)
+        found.append(Found(email.text, source, place, entity.handle, reason or because, doubt))
+    for remark in texts:
+        found += choose.in_remark(remark.path, remark.text, entity.handle, reason, doubt)
+    return found
+
+
+NO_PATHS: frozenset[str] = frozenset()
 
 
 def note_on_all(texts: tuple[Remark, ...]) -> str:
@@ -116,16 +126,18 @@ def _disclaims(texts: tuple[Remark, ...]) -> bool:
     return bool(texts) and remarks.disclaims("\n".join([remark.text for remark in texts]))
 
 
-def _preferred(card: Card) -> frozenset[str]:
+def _preferred(emails: tuple[Email, ...]) -> frozenset[str]:
     """The paths of the e-mails to take from an abuse contact: type=abuse, else the best pref, else all of them."""
-    written = [email for email in card.emails if split(email.text)]
+    if len(emails) == 1:
+        return frozenset([emails[0].path])
+    written = [email for email in emails if split(email.text)]
     abuse = [email for email in written if "abuse" in email.types]
     ranked = [email for email in written if email.preference]
     best = min([email.preference for email in ranked], default=0)
     return frozenset([email.path for email in abuse or [e for e in ranked if e.preference == best] or written])
 
 
-def _source(entity: Entity, email: rdap_cards.Email, is_chosen: bool) -> tuple[str, str]:
+def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
     """(source, why not) of one e-mail of an entity.
 
     An abuse contact's other mailboxes are not for abuse.  Of any other contact only a mailbox that is marked or named

@@ -141,10 +141,11 @@ def ordered(first: Address | None, last: Address | None) -> Range | None:
 
 def prefix_range(address: Address, length: object) -> Range | None:
     """Return the range of a prefix; `length` is a number or, as some registries write it, its text."""
-    digits = str(length)[:4] if isinstance(length, int | str) and not isinstance(length, bool) else ""
-    if not (digits.isascii() and digits.isdigit()) or int(digits) > address.max_prefixlen:
+    if isinstance(length, str):
+        length = int(length) if length.isascii() and length.isdigit() and len(length) < 5 else None
+    if type(length) is not int or not 0 <= length <= address.max_prefixlen:  # True is an int, too
         return None
-    host_bits = address.max_prefixlen - int(digits)
+    host_bits = address.max_prefixlen - length
     first = int(address) >> host_bits << host_bits
     kind: type[IPv4Address] | type[IPv6Address] = type(address)
     return kind(first), kind(first + (1 << host_bits) - 1)
