@@ -181,6 +181,10 @@ KEPT = {
     "domain": "the domain",
     "name": "the name",
     "principal": "the name of the signer",
+    "mailbox": "the mailbox",
+    "title": "its name",
+    "source": "who asked",
+    "headers": "the headers",
 }
 
 WHYS = {"asked": "a person asked for it"}
@@ -241,6 +245,11 @@ EVENTS = {
     "suppression.lifted": "Entry {id} of the do-not-write list was lifted.",
     "exclusion.added": "Exclusion {id} was added.",
     "exclusion.lifted": "Exclusion {id} was lifted.",
+    "override.added": "Word {id} on contacts was given.",
+    "override.lifted": "Word {id} on contacts was lifted.",
+    "route.set": "It was decided who hears of the cases of {country}.",
+    "route.dropped": "The route of {country} was taken away.",
+    "contact.preferences": "Contact {id}: its preferences were changed.",
     "person.added": "Person {id} was registered.",
     "person.disabled": "Person {id} no longer acts here.",
     "feed.declared": "Feed {id} was declared.",

@@ -40,9 +40,10 @@ def lines_of(
 
 def event(row: Row, called: Mapping[tuple[str, int], str]) -> Say | Exact:
     """Return one event as a sentence."""
-    return meaning(
-        codes.EVENTS, row["what"], {"id": called.get((row["subject"], row["subject_id"]), row["subject_id"])}
-    )
+    values = {"id": called.get((row["subject"], row["subject_id"]), row["subject_id"])}
+    if row["subject"] == "route":
+        values["country"] = json.loads(row["data"]).get("country", "")
+    return meaning(codes.EVENTS, row["what"], values)
 
 
 def event_details(texts: Mapping[str, str | None], row: Row) -> Iterator[Say | Exact]:

@@ -115,7 +115,7 @@ OUTCOMES = {"arrived": Event.LETTER_HANDED, "refused": Event.LETTER_REFUSED, "re
 @letter.command(examples=("tocsin letter settle 412 resend --reason 'not in the relay log'",))
 @argument("number", metavar="ID", type=click.IntRange(min=1), help="As tocsin who shows it.")
 @argument("outcome", metavar="OUTCOME", type=click.Choice(list(OUTCOMES)), help="arrived, refused or resend.")
-@option("--reason", required=True, metavar="TEXT", help="The proof: a relay log, an answer; kept in the event log.")
+@option("--reason", required=True, metavar="TEXT", help="The proof: a relay log, an answer; kept beside the event log.")
 def settle(number: int, outcome: str, reason: str) -> None:
     """Say what became of an uncertain letter.
 
@@ -124,7 +124,5 @@ def settle(number: int, outcome: str, reason: str) -> None:
     with context.opened() as ground:
         by = ground.by()
         with ground.db.write() as connection:
-            letter_store.must_exist(connection, number)
-            values = {"due_at": context.clock()} if outcome == "resend" else {}
-            lives.advance(connection, [number], OUTCOMES[outcome], context.clock(), by, why=reason, values=values)
+            letter_store.settle(connection, number, OUTCOMES[outcome], reason, context.clock(), by)
     show.emit({"letter": number, "outcome": outcome}, lambda: [words.text("letter {id} is settled", id=number)])

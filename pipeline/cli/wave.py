@@ -113,7 +113,7 @@ def show_(name: str, number: int | None) -> None:
 @wave.command()
 @campaign_argument
 @wave_option
-@option("--reason", required=True, metavar="TEXT", help="Why; kept in the event log.")
+@option("--reason", required=True, metavar="TEXT", help="Why; kept beside the event log.")
 def cancel(name: str, number: int | None, reason: str) -> None:
     """Cancel a wave: what has not left is withdrawn, and its contacts may be in another wave."""
     with context.opened() as ground:

@@ -177,7 +177,9 @@ def record(
     )
     what = "wave.accepted_by" if accepted else "wave.rejected_by"
     data = {"manifest": digest.hex(), "method": method, "wave": wave["number"]}
-    events.write(connection, [events.Entry(what, "wave", wave["id"], wave["campaign_id"], reason, data)], now, by)
+    if reason:
+        data["reason"] = events.keep_text(connection, "reason", reason, now)
+    events.write(connection, [events.Entry(what, "wave", wave["id"], wave["campaign_id"], "", data)], now, by)
 
 
 def approve(connection: Connection, wave: dict[str, Any], now: datetime, by: str) -> int:
@@ -217,13 +219,14 @@ def counts(connection: Connection, wave_id: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def cancel(connection: Connection, wave: dict[str, Any], now: datetime, by: str, why: str) -> int:
-    """Cancel a wave: what has not left is withdrawn; returns how many letters."""
+def cancel(connection: Connection, wave: dict[str, Any], now: datetime, by: str, reason: str) -> int:
+    """Cancel a wave: what has not left is withdrawn; returns how many letters.  The log keeps the reason as a text."""
     open_states = [s.value for s in (LetterState.DRAFTED, LetterState.APPROVED, LetterState.DEFERRED)]
     query = select(letters.c.id).where(letters.c.wave_id == wave["id"], letters.c.state.in_(open_states))
     ids = list(connection.execute(query.with_for_update()).scalars())
     lives.advance(connection, ids, Event.LETTER_WITHDRAWN, now, by, why="cancelled", values={"reason": "cancelled"})
-    lives.advance(connection, [wave["id"]], Event.WAVE_CANCELLED, now, by, why=why)
+    kept = {"reason": events.keep_text(connection, "reason", reason, now)}
+    lives.advance(connection, [wave["id"]], Event.WAVE_CANCELLED, now, by, why="asked", data=lambda _: kept)
     return len(ids)
 
 

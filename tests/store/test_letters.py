@@ -1,0 +1,62 @@
+"""A person's word on a letter or a wave: it stands beside the log, never in it."""
+
+import json
+from datetime import datetime
+
+import pytest
+from sqlalchemy import select
+
+from pipeline.domain import Event, ForbiddenMove, LetterState, NotFound, WaveState
+from pipeline.store import letters, waves
+from pipeline.store import tables as t
+from pipeline.store.db import Connection, Database, rows
+from tests.seed import wave_of_letters
+
+REASON = "Marie of the relay's desk: not in their log"
+
+
+def told(connection: Connection, what: str) -> list[str]:
+    """Return the kept reasons of the events of one kind, and see that the log itself has none."""
+    found = rows(connection, select(t.events).where(t.events.c.what == what))
+    texts = {bytes(row["sha256"]).hex(): row["value"] for row in rows(connection, select(t.texts))}
+    assert not [row for row in found if "Marie" in row["why"] + row["data"]]
+    return [texts[json.loads(row["data"])["reason"]] for row in found]
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "due"),
+    [
+        (Event.LETTER_HANDED, LetterState.HANDED, False),
+        (Event.LETTER_REFUSED, LetterState.REFUSED, False),
+        (Event.LETTER_RESEND, LetterState.APPROVED, True),
+    ],
+)
+def test_a_settled_letter_keeps_its_reason_beside_the_log(
+    db: Database, now: datetime, event: Event, state: LetterState, due: bool
+) -> None:
+    wave_of_letters(db, now, 1)
+    with db.write() as connection:
+        connection.execute(t.letters.update().values(state=LetterState.UNCERTAIN.value, due_at=None))
+        letters.settle(connection, 1, event, REASON, now, "person:1")
+        letter = connection.execute(select(t.letters.c.state, t.letters.c.due_at)).one()
+        assert (letter.state, letter.due_at) == (state, now if due else None)
+        assert told(connection, event.value) == [REASON]
+
+
+def test_only_an_uncertain_letter_that_exists_is_settled(db: Database, now: datetime) -> None:
+    wave_of_letters(db, now, 1)
+    with db.write() as connection:
+        with pytest.raises(NotFound):
+            letters.settle(connection, 2, Event.LETTER_HANDED, REASON, now, "person:1")
+        with pytest.raises(ForbiddenMove):
+            letters.settle(connection, 1, Event.LETTER_RESEND, REASON, now, "person:1")
+
+
+def test_a_rejected_and_a_cancelled_wave_keep_their_reasons_beside_the_log(db: Database, now: datetime) -> None:
+    wave = wave_of_letters(db, now, 1, state=WaveState.PLANNED)
+    with db.write() as connection:
+        waves.seal_manifest(connection, wave, now, "tocsin")
+        words = {"by": "person:2", "person_id": None, "method": "training", "signature": "", "now": now}
+        waves.record(connection, waves.by_id(connection, wave), accepted=False, reason=REASON, **words)  # type: ignore[arg-type]
+        waves.cancel(connection, waves.by_id(connection, wave), now, "person:2", REASON)
+        assert told(connection, "wave.rejected_by") == told(connection, "wave.cancelled") == [REASON]
