@@ -1,24 +1,23 @@
-"""Ask how mail for a domain is routed, before anybody is written to there.
+"""How mail for a domain is routed, before anybody is written to there.
 
 Reads and writes: nothing.  Safe to repeat: it only asks.  Standards: RFC 5321 5.1 (MX, else the domain's own address),
 RFC 7505 (null MX: the domain takes no mail).  What could not be found out is UNKNOWN, never "no mail".
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import dns.exception
-import dns.message
 import dns.name
-import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.rdtypes.mxbase
 
-from pipeline.net.edge import Edge, Handler, many
-from pipeline.net.nameserver import DnsSettings, NoAnswer, ask
+from pipeline.net.nameserver import NoAnswer, hostname
+
+MOST_HOSTS = 20
+
+LookUp = Callable[[dns.name.Name, dns.rdatatype.RdataType], Awaitable[Sequence[dns.rdata.Rdata] | None]]
 
 
 class MailRoute(StrEnum):
@@ -30,72 +29,39 @@ class MailRoute(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MxQuestion:
-    """One domain (A-labels), no sooner than `delay` seconds from now.  `key` comes back."""
-
-    key: Hashable
-    domain: str
-    delay: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class MxReply:
+class Route:
     """`hosts` are in order of preference, without a final dot; empty unless the route is MX or ADDRESS."""
 
-    key: Hashable
-    domain: str
     route: MailRoute
     hosts: tuple[str, ...] = ()
     why: str = ""
 
 
-def edge(settings: DnsSettings, size: int = 1_000) -> Edge[MxQuestion, MxReply]:
-    """Return an edge, ready for `with`, that holds at most `size` questions that are not dealt with."""
-    return Edge(many(lambda: _asking(settings)), size)
+async def mail_route(domain: dns.name.Name, look_up: LookUp) -> Route:
+    """Return how mail for `domain` is routed.  `look_up` gives records, None for no such name, or raises NoAnswer."""
+    try:
+        found = await look_up(domain, dns.rdatatype.MX)
+        if found is None:
+            return Route(MailRoute.NONE, why="no such domain")
+        if (by_mx := exchangers(found)) is not None:
+            return by_mx
+        for kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            if await look_up(domain, kind):
+                return Route(MailRoute.ADDRESS, (hostname(domain),))
+    except NoAnswer as error:
+        return Route(MailRoute.UNKNOWN, why=error.why)
+    return Route(MailRoute.NONE, why="neither MX nor address")
 
 
-@contextlib.asynccontextmanager
-async def _asking(settings: DnsSettings) -> AsyncIterator[Handler[MxQuestion, MxReply]]:
-    turns = asyncio.Semaphore(settings.concurrency)
-
-    async def answer(question: MxQuestion) -> MxReply:
-        await asyncio.sleep(question.delay)
-        async with turns:
-            try:
-                route, hosts, why = await _route(question.domain, settings)
-            except NoAnswer as error:
-                route, hosts, why = MailRoute.UNKNOWN, (), error.why
-            except (dns.exception.DNSException, UnicodeError):
-                route, hosts, why = MailRoute.NONE, (), "not a domain name"
-        return MxReply(question.key, question.domain, route, hosts, why)
-
-    yield answer
-
-
-async def _route(domain: str, settings: DnsSettings) -> tuple[MailRoute, tuple[str, ...], str]:
-    name = dns.name.from_text(domain)
-    decided = mail_route(await ask(name, dns.rdatatype.MX, settings))
-    if decided is not None:
-        return decided
-    for kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
-        message = await ask(name, kind, settings)
-        if message.rcode() != dns.rcode.NOERROR:
-            return MailRoute.UNKNOWN, (), dns.rcode.to_text(message.rcode())
-        if any(rrset.rdtype == kind for rrset in message.answer):
-            return MailRoute.ADDRESS, (domain.rstrip("."),), ""
-    return MailRoute.NONE, (), "neither MX nor address"
-
-
-def mail_route(message: dns.message.Message) -> tuple[MailRoute, tuple[str, ...], str] | None:
-    """Return what an answer to an MX question says: route, hosts, why; None if the address records decide."""
-    if message.rcode() == dns.rcode.NXDOMAIN:
-        return MailRoute.NONE, (), "no such domain"
-    if message.rcode() != dns.rcode.NOERROR:
-        return MailRoute.UNKNOWN, (), dns.rcode.to_text(message.rcode())
-    records = [r for rrset in message.answer for r in rrset if isinstance(r, dns.rdtypes.mxbase.MXBase)]
+def exchangers(found: Sequence[dns.rdata.Rdata]) -> Route | None:
+    """Return what MX records say, None if there are none and the address records decide (RFC 5321 5.1, RFC 7505)."""
+    records = [record for record in found if isinstance(record, dns.rdtypes.mxbase.MXBase)]
     if not records:
         return None
-    named = sorted((r.preference, r.exchange.to_text(True).lower()) for r in records if r.exchange != dns.name.root)
+    real = [record for record in records if record.exchange != dns.name.root]
+    if not real:
+        return Route(MailRoute.NULL_MX, why="null MX")
+    named = sorted((record.preference, name) for record in real if (name := hostname(record.exchange)))
     if not named:
-        return MailRoute.NULL_MX, (), "null MX"
-    return MailRoute.MX, tuple(host for _, host in named), ""
+        return Route(MailRoute.NONE, why="no MX names a host")
+    return Route(MailRoute.MX, tuple(dict.fromkeys(host for _, host in named))[:MOST_HOSTS])

@@ -1,8 +1,8 @@
-"""A name server for the sandbox: DNSBL zones and plain records from a table, over UDP and TCP on loopback.
+"""A name server for the sandbox: DNSBL zones, origin zones and plain records from a table, over UDP and TCP on loopback.
 
 Reads: the table it is given (zones and records may be changed while it runs).  Writes: one line of `log` for each
 question.  Standards: RFC 1035, RFC 5782 (zones and test points), RFC 7766.  It answers for every name: what the table
-does not know does not exist.
+does not know does not exist.  An alias is followed, as a recursive server does, and a circle of them is shown as it is.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import cast
 
 import dns.exception
@@ -27,6 +27,7 @@ from pipeline.sandbox.streams import listening
 
 Log = MutableSequence[tuple[datetime, str]]
 TTL = 300  # seconds
+LONGEST_CHAIN = 8  # aliases
 LARGEST_UDP = 512  # bytes, RFC 1035 4.2.1: nobody here asks with EDNS
 
 
@@ -42,6 +43,7 @@ class ZoneFault(StrEnum):
     NO_RECORD = "no-record"  # NOERROR without any
     OUTSIDE = "outside"  # an address outside 127.0.0.0/8, as a parked domain gives
     WRONG_QUESTION = "wrong-question"  # answers something that was not asked
+    WRONG_ID = "wrong-id"  # answers under another number than the question's
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,24 @@ class Zone:
     test_points: bool = True
 
 
+@dataclass(slots=True)
+class OriginZone:
+    """A zone with texts for every address, asked like a DNSBL: who announces it (Cymru), whom to tell of abuse (Abusix).
+
+    Of the prefixes around an address the longest one answers.
+    """
+
+    name: str
+    texts: dict[IPv4Network | IPv6Network, tuple[str, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class DnsTable:
     """`records` holds the texts of the records of a (name, type), such as ("mail.example", "MX"): ("10 mx.example.",)."""
 
     zones: tuple[Zone, ...] = ()
     records: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    origins: tuple[OriginZone, ...] = ()
 
 
 @contextlib.asynccontextmanager
@@ -134,11 +148,45 @@ def answer(table: DnsTable, query: dns.message.Message, transport: str) -> bytes
     for zone in table.zones:
         if asked.name.is_subdomain(dns.name.from_text(zone.name)):
             return _zone_answer(zone, response, transport)
-    known = {kind: texts for (name, kind), texts in table.records.items() if dns.name.from_text(name) == asked.name}
-    texts = known.get(dns.rdatatype.to_text(asked.rdtype), ())
+    for origin in table.origins:
+        if asked.name.is_subdomain(dns.name.from_text(origin.name)):
+            texts = _origin(origin, asked.name)
+            if texts is None:
+                response.set_rcode(dns.rcode.NXDOMAIN)
+            is_text = asked.rdtype == dns.rdatatype.TXT
+            return _wire(response, asked.rdtype, tuple(map(_quoted, texts or ())) if is_text else (), transport)
+    name = _follow(table, response)
+    known = _known(table, name)
     if not known:
         response.set_rcode(dns.rcode.NXDOMAIN)
-    return _wire(response, asked.rdtype, texts, transport)
+    return _wire(response, asked.rdtype, known.get(dns.rdatatype.to_text(asked.rdtype), ()), transport, name)
+
+
+def _known(table: DnsTable, asked: dns.name.Name) -> dict[str, tuple[str, ...]]:
+    """Return the records of a name by their type."""
+    return {kind: texts for (name, kind), texts in table.records.items() if dns.name.from_text(name) == asked}
+
+
+def _follow(table: DnsTable, response: dns.message.Message) -> dns.name.Name:
+    """Put the aliases of the name that was asked into the answer, and return the last one's name."""
+    name, kind = response.question[0].name, response.question[0].rdtype
+    for _ in range(LONGEST_CHAIN):
+        aliases = _known(table, name).get("CNAME")
+        if not aliases or kind == dns.rdatatype.CNAME:
+            break
+        alias = dns.rrset.from_text(name, TTL, "IN", "CNAME", aliases[0])
+        if alias in response.answer:
+            break  # a circle
+        response.answer.append(alias)
+        name = dns.name.from_text(aliases[0])
+    return name
+
+
+def _origin(zone: OriginZone, name: dns.name.Name) -> tuple[str, ...] | None:
+    """Return the texts of the longest prefix around the address that stands in `name`, None if there is none."""
+    address = _reversed_address(zone.name, name)
+    around = [prefix for prefix in zone.texts if address is not None and address in prefix]
+    return zone.texts[max(around, key=lambda prefix: prefix.prefixlen)] if around else None
 
 
 def _zone_answer(zone: Zone, response: dns.message.Message, transport: str) -> bytes | None:
@@ -156,6 +204,9 @@ def _zone_answer(zone: Zone, response: dns.message.Message, transport: str) -> b
             response.question = [
                 dns.rrset.RRset(dns.name.from_text("other.example"), response.question[0].rdclass, kind)
             ]
+        case ZoneFault.WRONG_ID:
+            response.id ^= 1
+            found = _listing(zone, response.question[0].name)
         case None | ZoneFault.TRUNCATED:
             found = _listing(zone, response.question[0].name)
             if found is None:
@@ -183,17 +234,22 @@ def _faulty(fault: ZoneFault | None) -> Listed | None:
 
 
 def _listing(zone: Zone, name: dns.name.Name) -> Listed | None:
-    labels = [label.decode("ascii", "replace") for label in name.relativize(dns.name.from_text(zone.name)).labels]
-    labels.reverse()
-    try:
-        address: Address = (
-            IPv4Address(".".join(labels)) if len(labels) == 4 else IPv6Address(bytes.fromhex("".join(labels)))
-        )
-    except ValueError:
+    address = _reversed_address(zone.name, name)
+    if address is None:
         return None
     if zone.test_points and address in _TEST_POINTS:
         return zone.listed.get(address, Listed(("127.0.0.2",), "test point"))
     return zone.listed.get(address)
+
+
+def _reversed_address(zone: str, name: dns.name.Name) -> Address | None:
+    """Return the address whose octets or nibbles stand, reversed, before the zone's name (RFC 5782 2.1 and 2.4)."""
+    labels = [label.decode("ascii", "replace") for label in name.relativize(dns.name.from_text(zone)).labels]
+    labels.reverse()
+    try:
+        return IPv4Address(".".join(labels)) if len(labels) == 4 else IPv6Address(bytes.fromhex("".join(labels)))
+    except ValueError:
+        return None
 
 
 _TEST_POINTS: tuple[Address, ...] = (IPv4Address("127.0.0.2"), IPv6Address("::ffff:7f00:2"))
@@ -207,10 +263,15 @@ def _quoted(text: str) -> str:
 
 
 def _wire(
-    response: dns.message.Message, kind: dns.rdatatype.RdataType, texts: tuple[str, ...], transport: str
+    response: dns.message.Message,
+    kind: dns.rdatatype.RdataType,
+    texts: tuple[str, ...],
+    transport: str,
+    name: dns.name.Name | None = None,
 ) -> bytes:
+    """Return the message with the records of `name` (or of the name that was asked) as bytes."""
     if texts:
-        response.answer.append(dns.rrset.from_text_list(response.question[0].name, TTL, "IN", kind, texts))
+        response.answer.append(dns.rrset.from_text_list(name or response.question[0].name, TTL, "IN", kind, texts))
     wire = response.to_wire()
     if transport == "udp" and len(wire) > LARGEST_UDP:
         response.answer.clear()

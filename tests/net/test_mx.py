@@ -1,78 +1,63 @@
-"""How mail for a domain is routed, against a real name server on loopback."""
+"""The rule of the way of mail, over records as dnspython reads them; the wire is tried in test_names.py."""
 
-from collections.abc import Callable
-from ipaddress import ip_address
+import asyncio
+from collections.abc import Sequence
 
-import dns.message
+import dns.name
+import dns.rdata
+import dns.rdatatype
 import pytest
 
-from pipeline.domain import Clock
-from pipeline.net import mx
-from pipeline.net.mx import MailRoute, MxQuestion, MxReply, mail_route
-from pipeline.net.nameserver import DnsSettings, Nameserver
-from pipeline.sandbox import dns_server
-from pipeline.sandbox.dns_server import DnsTable, Zone, ZoneFault
-from pipeline.sandbox.thread import in_thread
+from pipeline.net.mx import MOST_HOSTS, MailRoute, Route, exchangers, mail_route
+from pipeline.net.nameserver import NoAnswer
 
-RECORDS = {
-    ("holder.example", "MX"): ("20 second.holder.example.", "10 FIRST.holder.example."),
-    ("own.example", "A"): ("192.0.2.25",),
-    ("six.example", "AAAA"): ("2001:db8::25",),
-    ("null.example", "MX"): ("0 .",),
-    ("null.example", "A"): ("192.0.2.25",),
-    ("text.example", "TXT"): ('"nothing here takes mail"',),
-}
-Asked = Callable[..., list[MxReply]]
+MANY = [f"{n} {n:02}.example." for n in range(MOST_HOSTS + 10)]
+DOMAIN = dns.name.from_text("holder.example")
 
 
-def reply_to(ask: Asked, clock: Clock, domain: str, fault: ZoneFault | None = None) -> MxReply:
-    table = DnsTable((Zone("broken.example", fault=fault),), RECORDS)
-    with in_thread(dns_server.serve(table, clock, [])) as port:
-        settings = DnsSettings((Nameserver(ip_address("127.0.0.1"), port),), timeout=1.0, tries=1)
-        return ask(mx.edge(settings), [MxQuestion("key", domain)])[0]
+def mx(*texts: str) -> list[dns.rdata.Rdata]:
+    return [dns.rdata.from_text("IN", "MX", text) for text in texts]
 
 
 @pytest.mark.parametrize(
-    ("domain", "route", "hosts", "why"),
+    ("records", "route"),
     [
-        ("holder.example", MailRoute.MX, ("first.holder.example", "second.holder.example"), ""),
-        ("own.example", MailRoute.ADDRESS, ("own.example",), ""),
-        ("six.example", MailRoute.ADDRESS, ("six.example",), ""),
-        ("null.example", MailRoute.NULL_MX, (), "null MX"),
-        ("text.example", MailRoute.NONE, (), "neither MX nor address"),
-        ("gone.example", MailRoute.NONE, (), "no such domain"),
-        ("x" * 64 + ".example", MailRoute.NONE, (), "not a domain name"),
-        ("a..example", MailRoute.NONE, (), "not a domain name"),
+        (
+            ["20 c.example.", "5 b.example.", "10 a.example."],
+            Route(MailRoute.MX, ("b.example", "a.example", "c.example")),
+        ),
+        (["10 B.example.", "10 a.example."], Route(MailRoute.MX, ("a.example", "b.example"))),
+        (["10 a.example.", "20 a.example."], Route(MailRoute.MX, ("a.example",))),
+        (["0 ."], Route(MailRoute.NULL_MX, why="null MX")),
+        (["0 .", "10 a.example."], Route(MailRoute.MX, ("a.example",))),
+        ([r"10 a\013b.example."], Route(MailRoute.NONE, why="no MX names a host")),
+        ([r"10 a\032b.example.", "20 a.example."], Route(MailRoute.MX, ("a.example",))),
+        (MANY, Route(MailRoute.MX, tuple(f"{n:02}.example" for n in range(MOST_HOSTS)))),
+        ([], None),
     ],
 )
-def test_the_route_is_mx_then_address_and_a_null_mx_takes_no_mail(
-    ask: Asked, clock: Clock, domain: str, route: MailRoute, hosts: tuple[str, ...], why: str
+def test_hosts_come_in_the_order_of_their_preference_and_only_if_they_are_hosts(
+    records: list[str], route: Route | None
 ) -> None:
-    assert reply_to(ask, clock, domain) == MxReply("key", domain, route, hosts, why)
+    assert exchangers(mx(*records)) == route
 
 
-def test_hosts_come_in_the_order_of_their_preference() -> None:
-    answer = dns.message.from_text("""id 1
-opcode QUERY
-rcode NOERROR
-flags QR
-;QUESTION
-holder.example. IN MX
-;ANSWER
-holder.example. 300 IN MX 20 c.example.
-holder.example. 300 IN MX 5 b.example.
-holder.example. 300 IN MX 10 a.example.
-""")
-    assert mail_route(answer) == (MailRoute.MX, ("b.example", "a.example", "c.example"), "")
+@pytest.mark.parametrize("fails_at", ["MX", "A", "AAAA"])
+def test_a_question_without_an_answer_leaves_the_way_unknown(fails_at: str) -> None:
+    async def look_up(_name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Sequence[dns.rdata.Rdata]:
+        if kind == dns.rdatatype.from_text(fails_at):
+            raise NoAnswer("timeout")
+        return ()
+
+    assert asyncio.run(mail_route(DOMAIN, look_up)) == Route(MailRoute.UNKNOWN, why="timeout")
 
 
-@pytest.mark.parametrize(
-    ("fault", "why"),
-    [(ZoneFault.SERVFAIL, "SERVFAIL"), (ZoneFault.SILENT, "timeout"), (ZoneFault.WRONG_QUESTION, "wrong question")],
-)
-def test_what_could_not_be_found_out_is_unknown_and_never_no_mail(
-    ask: Asked, clock: Clock, fault: ZoneFault, why: str
-) -> None:
-    assert reply_to(ask, clock, "mail.broken.example", fault) == MxReply(
-        "key", "mail.broken.example", MailRoute.UNKNOWN, (), why
-    )
+def test_an_address_is_not_asked_for_where_an_mx_decides() -> None:
+    asked: list[str] = []
+
+    async def look_up(_name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Sequence[dns.rdata.Rdata]:
+        asked.append(kind.name)
+        return mx("10 a.example.")
+
+    assert asyncio.run(mail_route(DOMAIN, look_up)) == Route(MailRoute.MX, ("a.example",))
+    assert asked == ["MX"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import dns.asyncquery
 import dns.flags
@@ -11,7 +11,7 @@ import dns.rcode
 import pytest
 
 from pipeline.sandbox import dns_server
-from pipeline.sandbox.dns_server import DnsTable, Listed, Zone, ZoneFault
+from pipeline.sandbox.dns_server import DnsTable, Listed, OriginZone, Zone, ZoneFault
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 ZONE = Zone("dnsbl.example", {ip_address("192.0.2.7"): Listed(("127.0.0.2", "127.0.0.9"), "because")})
@@ -23,8 +23,20 @@ TABLE = DnsTable(
         ("mx.holder.example", "AAAA"): ("2001:db8::25",),
         ("25.2.0.192.in-addr.arpa", "PTR"): ("mx.holder.example.",),
         ("long.example", "TXT"): (" ".join(['"' + "x" * 200 + '"'] * 4),),
+        ("alias.example", "CNAME"): ("holder.example.",),
+        ("astray.example", "CNAME"): ("gone.example.",),
+        ("circle.example", "CNAME"): ("again.example.",),
+        ("again.example", "CNAME"): ("circle.example.",),
     },
+    (
+        OriginZone(
+            "origin.example",
+            {ip_network("192.0.2.0/24"): ("wide", "second"), ip_network("192.0.2.0/25"): ("narrow",)},
+        ),
+        OriginZone("origin6.example", {ip_network("2001:db8::/32"): ("six",)}),
+    ),
 )
+NIBBLES = ".".join(reversed(ip_address("2001:db8::7").packed.hex()))
 
 
 def ask(name: str, kind: str, tcp: bool = False, log: dns_server.Log | None = None) -> dns.message.Message:
@@ -53,6 +65,16 @@ def ask(name: str, kind: str, tcp: bool = False, log: dns_server.Log | None = No
         ("2.0.0.127.dnsbl.example", "A", dns.rcode.NOERROR, ["127.0.0.2"]),
         ("1.0.0.127.dnsbl.example", "A", dns.rcode.NXDOMAIN, []),
         ("x.2.0.192.dnsbl.example", "A", dns.rcode.NXDOMAIN, []),
+        ("alias.example", "MX", dns.rcode.NOERROR, ["10 mx.holder.example.", "holder.example."]),
+        ("alias.example", "CNAME", dns.rcode.NOERROR, ["holder.example."]),
+        ("astray.example", "MX", dns.rcode.NXDOMAIN, ["gone.example."]),
+        ("circle.example", "A", dns.rcode.NOERROR, ["again.example.", "circle.example."]),
+        ("7.2.0.192.origin.example", "TXT", dns.rcode.NOERROR, ['"narrow"']),
+        ("200.2.0.192.origin.example", "TXT", dns.rcode.NOERROR, ['"second"', '"wide"']),
+        ("7.2.0.192.origin.example", "A", dns.rcode.NOERROR, []),
+        ("7.100.51.198.origin.example", "TXT", dns.rcode.NXDOMAIN, []),
+        ("origin.example", "TXT", dns.rcode.NXDOMAIN, []),
+        (f"{NIBBLES}.origin6.example", "TXT", dns.rcode.NOERROR, ['"six"']),
     ],
 )
 def test_names_have_the_records_of_the_table(name: str, kind: str, rcode: int, data: list[str], tcp: bool) -> None:
