@@ -77,18 +77,19 @@ def _flattened(networks: Collection[R]) -> Borders[R]:
     that are open answers.  The heap gives the best one; what has ended is dropped when it comes to the top.
     """
     by_width = sorted(networks, key=lambda network: network.last - network.first)
-    opening = sorted((one.first, rank, one.last, one) for rank, one in enumerate(by_width))
+    firsts, lasts = [one.first for one in by_width], [one.last for one in by_width]
+    opening = sorted(range(len(by_width)), key=firsts.__getitem__)
     borders: list[int] = []
     holders: list[R | None] = [None]
-    open_now: list[tuple[int, int, R]] = []  # rank, last number, network
+    open_now: list[int] = []  # places in by_width: the lowest is the narrowest
     place = 0
-    for border in sorted({edge for first, _, last, _ in opening for edge in (first, last + 1)}):
-        while place < len(opening) and opening[place][0] == border:
-            heappush(open_now, opening[place][1:])
+    for border in sorted({*firsts, *(last + 1 for last in lasts)}):
+        while place < len(opening) and firsts[opening[place]] == border:
+            heappush(open_now, opening[place])
             place += 1
-        while open_now and open_now[0][1] < border:
+        while open_now and lasts[open_now[0]] < border:
             heappop(open_now)
-        holder = open_now[0][2] if open_now else None
+        holder = by_width[open_now[0]] if open_now else None
         if holder is not holders[-1]:
             borders.append(border)
             holders.append(holder)

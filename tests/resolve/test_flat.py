@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain import Address, Outcome
+from pipeline.domain import Address
 from pipeline.resolve.flat import Flat, narrowest
-from pipeline.store.netblocks import Known
 
 LAST4, LAST6 = (1 << 32) - 1, (1 << 128) - 1
 
@@ -105,11 +104,6 @@ def test_no_networks_and_ranges_that_end_before_they_begin_answer_for_nothing() 
 def test_an_address_given_twice_is_one_answer_and_the_order_stays() -> None:
     given_ = [ip_address(text) for text in ("192.0.2.70", "192.0.2.1", "192.0.2.70", "192.0.2.66")]
     assert list(names(narrowest(iter(given_), [OUTER, INNER]))) == ["192.0.2.70", "192.0.2.1", "192.0.2.66"]
-
-
-def test_known_networks_are_assigned_as_they_come_from_the_database() -> None:
-    known = [Known(n, 8 * n, 8 * n + width, 4, Outcome.CONTACTS, None) for n, width in ((1, 3), (0, 40))]
-    assert [one.netblock_id for one in narrowest(map(IPv4Address, (8, 12, 0)), known).values()] == [1, 0, 0]
 
 
 NUMBERS = st.integers(0, 40) | st.integers(LAST4 - 3, LAST4)
