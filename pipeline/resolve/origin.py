@@ -2,8 +2,8 @@
 
 Pure.  One record holds one announced prefix and the AS that announces it, or several ("64496 64497 | 192.0.2.0/24 | CA |
 arin | 2004-01-30"); an address may have several records.  ipwhois reads the record.  Its one AS is our several: it takes
-them for one text.  Standards: RFC 6996 and RFC 7300 (private and last AS numbers), RFC 5398 (documentation), RFC 7607 (AS
-0), RFC 6793 (AS_TRANS), RFC 5396 (asdot).
+them for one text.  Standards: RFC 6996 and RFC 7300 (private and last AS numbers), RFC 5398 (documentation), RFC 7607
+(AS 0), RFC 6793 (AS_TRANS), RFC 5396 (asdot).
 """
 
 import re
@@ -17,7 +17,6 @@ MOST_ORIGINS = 4  # each is one more question to a registry
 _FIELDS = 5
 _NUMBER = re.compile(r"(?:AS)?(\d{1,10})(?:\.(\d{1,5}))?", re.IGNORECASE)
 _NOBODYS = ((0, 0), (23456, 23456), (64512, 65535), (65552, 131071), (4_200_000_000, 1 << 40))
-_DOCUMENTATION = ((64496, 64511), (65536, 65551))
 
 
 def question(address: Address, zone4: str, zone6: str) -> str:
@@ -25,13 +24,11 @@ def question(address: Address, zone4: str, zone6: str) -> str:
     return name_answer.reversed_name(address, zone4 if address.version == 4 else zone6)
 
 
-def asns(
-    answer: Answer, queried: Address | None = None, *, allow_documentation: bool = False
-) -> list[tuple[int, Range | None]]:
+def asns(answer: Answer, queried: Address | None = None) -> list[tuple[int, Range | None]]:
     """Return the ASes that announce the address, each with the prefix, the most specific prefix's first; at most four.
 
     Private and reserved AS numbers have nobody to ask and are left out; so is a prefix that does not hold `queried`.
-    The prefix is None where it cannot be read.  `allow_documentation` is for the sandbox and for tests.
+    The prefix is None where it cannot be read.
     """
     found: dict[int, Range | None] = {}
     stated = [one for text in name_answer.texts(answer, "txt") if (one := _record(text)) is not None]
@@ -39,15 +36,17 @@ def asns(
         if queried is not None and prefix is not None and not scope.covers(prefix, queried):
             continue
         for number in numbers:
-            if is_askable(number, allow_documentation=allow_documentation):
+            if is_askable(number):
                 found.setdefault(number, prefix)
     return list(found.items())[:MOST_ORIGINS]
 
 
-def is_askable(number: int, *, allow_documentation: bool = False) -> bool:
-    """False for an AS number that no registry has given to anybody."""
-    ranges = _NOBODYS if allow_documentation else _NOBODYS + _DOCUMENTATION
-    return not any(first <= number <= last for first, last in ranges)
+def is_askable(number: int) -> bool:
+    """False for an AS number that is private or reserved.
+
+    Those for documentation pass, for the sandbox: IANA's list names no registry for them, so that nobody is asked.
+    """
+    return not any(first <= number <= last for first, last in _NOBODYS)
 
 
 def _record(text: str) -> tuple[list[int], Range | None] | None:

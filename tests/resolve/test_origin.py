@@ -22,7 +22,7 @@ def said(body: object, status: int = 200, failure: TemporaryFailure | None = Non
 
 
 def numbers(*texts: str) -> list[int]:
-    return [number for number, _ in origin.asns(said({"txt": texts}), allow_documentation=True)]
+    return [number for number, _ in origin.asns(said({"txt": texts}))]
 
 
 def test_the_question_is_the_address_backwards_in_the_zone_of_its_family() -> None:
@@ -68,27 +68,27 @@ def test_the_most_specific_prefix_comes_first_and_an_as_stands_once() -> None:
         "64497 | damaged | CA | arin | ",
         "64498 64496 | 192.0.2.0/24 | CA | arin | ",
     ]
-    found = origin.asns(said({"txt": texts}), allow_documentation=True)
+    found = origin.asns(said({"txt": texts}))
     narrow = read_range("192.0.2.0/24")
     assert found == [(64498, narrow), (64496, narrow), (64497, None)]
 
 
 def test_both_families_are_read() -> None:
-    found = origin.asns(said({"txt": ["64496 | 2001:db8::/32 | FR | ripencc | "]}), V6, allow_documentation=True)
+    found = origin.asns(said({"txt": ["64496 | 2001:db8::/32 | FR | ripencc | "]}), V6)
     assert found == [(64496, read_range("2001:db8::/32"))]
 
 
 def test_a_prefix_that_does_not_hold_the_address_is_left_out() -> None:
     texts = ["64496 | 198.51.100.0/24 | CA | arin | ", "64497 | 192.0.2.0/24 | CA | arin | "]
-    assert origin.asns(said({"txt": texts}), V4, allow_documentation=True) == [(64497, read_range("192.0.2.0/24"))]
-    assert origin.asns(said({"txt": texts}), V6, allow_documentation=True) == []
+    assert origin.asns(said({"txt": texts}), V4) == [(64497, read_range("192.0.2.0/24"))]
+    assert origin.asns(said({"txt": texts}), V6) == []
 
 
 def test_there_are_never_more_than_four() -> None:
     assert numbers("64496 64497 64498 64499 64500 64501 | 192.0.2.0/24 | CA | arin | ") == [64496, 64497, 64498, 64499]
 
 
-@pytest.mark.parametrize("number", [0, 23456, 64496, 64511, 64512, 65534, 65535, 65536, 65552, 131071, 4200000000])
+@pytest.mark.parametrize("number", [0, 23456, 64512, 65534, 65535, 65552, 131071, 4200000000])
 def test_a_private_or_reserved_as_has_nobody_to_ask(number: int) -> None:
     assert origin.asns(said({"txt": [f"{number} 3 | 192.0.2.0/24 | CA | arin | "]})) == [
         (3, read_range("192.0.2.0/24"))
@@ -118,7 +118,7 @@ def test_a_number_above_32_bits_has_nobody_to_ask() -> None:
     ],
 )
 def test_what_is_no_answer_names_no_as(answer: Answer) -> None:
-    assert origin.asns(answer, allow_documentation=True) == []
+    assert origin.asns(answer) == []
 
 
 def test_a_text_comes_without_control_characters_and_within_bounds() -> None:
