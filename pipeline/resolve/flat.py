@@ -45,6 +45,13 @@ class Flat(Generic[R]):
         borders, holders = self._tables.get(version, ([], [None]))
         return holders[bisect_right(borders, number)]
 
+    def around(self, version: int, number: int) -> tuple[R, int, int] | None:
+        """Return that network with the run of numbers around the address in which no narrower one answers, or None."""
+        borders, holders = self._tables.get(version, ([], [None]))
+        place = bisect_right(borders, number)
+        holder = holders[place]
+        return None if holder is None else (holder, borders[place - 1], borders[place] - 1)
+
     def assign(self, addresses: Iterable[Address]) -> dict[Address, R]:
         """Return the narrowest network around each address that has one, in the order of the addresses.
 
