@@ -31,9 +31,9 @@ def shown(lines: Iterable[Line]) -> str:
     table = [
         (one.name, f"{one.value:,.6g}", one.unit, _limit(one), "" if one.met else "MISSED", one.note) for one in lines
     ]
-    widths = [max((len(row[place]) for row in table), default=0) for place in range(5)]
+    a, b, c, d, e = (max((len(row[place]) for row in table), default=0) for place in range(5))
     return "\n".join(
-        f"{name:{widths[0]}}  {value:>{widths[1]}} {unit:{widths[2]}}  {limit:{widths[3]}}  {missed:{widths[4]}}  {note}".rstrip()
+        f"{name:{a}}  {value:>{b}} {unit:{c}}  {limit:{d}}  {missed:{e}}  {note}".rstrip()
         for name, value, unit, limit, missed, note in table
     )
 
