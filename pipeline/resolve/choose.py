@@ -69,11 +69,7 @@ def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str
     `own`: the registries that hold the network themselves, whose desks are right there.  `doubted`: keys of mailboxes
     that the registry has marked, each with the note.
     """
-    values = [
-        (value, text, mailbox.normalise(text))
-        for value in islice(found, MAX_VALUES)
-        for text in mailbox.split(value.text)
-    ]
+    values = [(value, *part) for value in islice(found, MAX_VALUES) for part in _parts(value.text)]
     desks = {address[0] for value, _, address in values if address is not None and _is_desk(value)}
     kept: dict[str, _Judged] = {}
     rejected: dict[tuple[str, str], _Judged] = {}
@@ -87,6 +83,14 @@ def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str
     best = sorted(kept.values(), key=lambda each: (-each.confidence, each.tier))
     rest = [one for (key, _), one in rejected.items() if key not in kept]
     return tuple([_candidate(one, rank) for rank, one in enumerate([*best, *rest][:MAX_CANDIDATES])])
+
+
+def _parts(text: str) -> list[tuple[str, tuple[str, str] | None]]:
+    """The mailboxes in one text, each with its normal form and spelling, or with None where it is no address."""
+    address = mailbox.normalise(text)
+    if address is not None:
+        return [(text, address)]
+    return [(part, mailbox.normalise(part)) for part in mailbox.split(text)]
 
 
 class _Judged(NamedTuple):
@@ -125,7 +129,7 @@ def _judged(
     reason = _reason(value, key, registry, own, desks)
     note = doubted.get(key) or value.note
     if reason:
-        shown = mailbox.clean(text, MAX_TEXT)
+        shown = text if text.isascii() else mailbox.clean(text, MAX_TEXT)
         return _Judged(shown, spelling, tier, 0, value.source, value.path, reason, note)
     less = _LESS_FOR_TIER.get(tier, 0) + _LESS_FOR_NOTE.get(note, 0)
     if registry:

@@ -10,9 +10,10 @@ from urllib.parse import unquote
 MAX_FIELD = 4096  # characters of one value that are looked at
 MAX_PARTS = 20  # mailboxes taken from one value
 
-_LOCAL = re.compile(r"[A-Za-z0-9_+&][A-Za-z0-9_+&='~-]*(\.[A-Za-z0-9_+&='~-]+)*")
-_DOMAIN = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,126}[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE | re.ASCII
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(
+    rf"[a-z0-9_+&][a-z0-9_+&='~-]*(?:\.[a-z0-9_+&='~-]+)*@(?:{_LABEL}\.){{1,126}}[a-z][a-z0-9-]{{0,61}}[a-z0-9]",
+    re.IGNORECASE | re.ASCII,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # characters that IDNA 2003 and IDNA 2008 map differently: the same text would name two domains (RFC 5894 section 7.2)
@@ -36,26 +37,25 @@ def normalise(text: str) -> tuple[str, str] | None:
     registry's own capitals.  Quoted local parts, address literals, source routes, non-ASCII local parts, white space,
     control characters and header tricks are all refused.
     """
-    local, at, domain = text.partition("@")
-    if not at or len(local) > 64 or not _LOCAL.fullmatch(local):
+    if not text.isascii():
+        local, at, domain = text.partition("@")
+        text = f"{local}@{_a_labels(domain)}" if at else ""
+    if len(text) > 318 or not _ADDRESS.fullmatch(text):  # 64 + @ + 253
         return None
-    ascii_domain = _a_labels(domain)
-    if ascii_domain is None:
+    at_sign = text.index("@")
+    if at_sign > 64 or len(text) - at_sign > 254 or is_reserved(text):
         return None
-    return f"{local.lower()}@{ascii_domain.lower()}", f"{local}@{ascii_domain}"
+    return text.lower(), text
 
 
-def _a_labels(domain: str) -> str | None:
-    if not 3 < len(domain) <= 253 or _DEVIATIONS & set(domain):
-        return None
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
-            return None
-    if len(domain) > 253 or not _DOMAIN.fullmatch(domain) or is_reserved(domain):
-        return None
-    return domain
+def _a_labels(domain: str) -> str:
+    """The domain in A-labels, or "" where there is no one way to write it so."""
+    if len(domain) > 253 or _DEVIATIONS & set(domain):
+        return ""
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
 
 
 def is_reserved(text: str) -> bool:

@@ -5,7 +5,7 @@ Pure.  RDAP and WHOIS end here, so that one address gets one judgement whichever
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.domain import Address, NetworkAnswer, Outcome
 from pipeline.resolve import choose, country, placeholders, scope
@@ -22,8 +22,7 @@ BLOCK = "registry-block"  # the registry's own, or nobody's: it names no contact
 _HANDLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,59}")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """What one answer says, unjudged.  `registered` is None for an AS number.
 
     `why` is what the reader knows about a missing mailbox: web-form, redacted, truncated, abuse-handle X.

@@ -103,8 +103,7 @@ def _network(fields: Fields, bare: Network, index: Objects, headers: list[Header
     organisation = index.get(_bare(first(fields, "org")).lower(), [])
     contacts = list(islice(_contacts(fields, organisation, index), MAX_CONTACTS))
     texts = [free_text(one, "remarks") for one in (fields, *(contact for _, contact in contacts))]
-    return replace(
-        bare,
+    return bare._replace(
         found=tuple(_found(fields, bare.handle, contacts, headers)),
         doubts=tuple(doubt for text in texts for doubt in remarks.doubts(text)),
         name=first(fields, "netname", "as-name"),
