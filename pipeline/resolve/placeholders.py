@@ -33,6 +33,7 @@ class Placeholders:
     of_handle: dict[str, str]
     of_host: dict[str, str]
     beginnings: tuple[str, ...]  # of the registries' names as holders
+    of_beginning: tuple[tuple[str, str], ...]
 
 
 @functools.cache
@@ -60,6 +61,7 @@ def _known() -> Placeholders:
         of_handle={handle: one.name for one in registries for handle in one.handles},
         of_host={host: one.name for one in registries for host in one.hosts},
         beginnings=tuple(name for one in registries for name in one.names),
+        of_beginning=tuple((name, one.name) for one in registries for name in one.names),
     )
 
 
@@ -98,13 +100,8 @@ def registries_named(*texts: str) -> frozenset[str]:
     """Return the registries that one of the texts (a network's name, its holder) begins with the name of."""
     beginnings = _known().beginnings
     lowered = [begun for text in texts if (begun := text.strip().lower()).startswith(beginnings)]
-    if not lowered:
-        return frozenset()
     return frozenset(
-        registry.name
-        for registry in _known().registries
-        for name in registry.names
-        if any(_begins_with_word(text, name) for text in lowered)
+        [registry for text in lowered for name, registry in _known().of_beginning if _begins_with_word(text, name)]
     )
 
 

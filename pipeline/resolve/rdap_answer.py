@@ -21,7 +21,7 @@ from pipeline.resolve.scope import Range, ScopeCaps
 _SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b")
 _RATE_NOTICE = re.compile(r"\s*rate limit", re.IGNORECASE)
 _HISTORY = "/history/"
-_TRUNCATED = re.compile(r"object truncated|does not contain all data", re.IGNORECASE)
+_TRUNCATED = ("object truncated", "does not contain all data")
 
 
 def read(
@@ -258,7 +258,8 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
         return "redacted"
     policies = [one for key in ("remarks", "notices") for one in _objects(data.get(key))]
     texts = [text for one in policies for key in ("type", "title", "description") for text in strings(one.get(key))]
-    if any(_TRUNCATED.search(text[:1000]) for text in texts):
+    lowered = "\n".join([text[:1000] for text in texts]).lower()
+    if any(words in lowered for words in _TRUNCATED):
         return "truncated"
     return next((why for entity in desks if entity.card == rdap_cards.EMPTY and (why := named_desk(entity.handle))), "")
 

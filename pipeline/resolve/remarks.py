@@ -128,7 +128,7 @@ def mentions(text: str) -> list[Mention]:
     if "@" not in text and not has_disguise:
         return []
     lines = [" ".join(line[:MAX_LINE].split()) for line in text.splitlines()]
-    plain = [_undisguised(line) for line in lines] if has_disguise else lines
+    plain = [_undisguised(line) if _has_disguise(line.lower()) else line for line in lines] if has_disguise else lines
     found: list[Mention] = []
     for index, line in enumerate(plain):
         if len(found) >= MAX_MENTIONS:
@@ -151,12 +151,18 @@ def mentions(text: str) -> list[Mention]:
     return found[:MAX_MENTIONS]
 
 
-_AT_MARKS = (" at ", "\tat", "(at", "[at", "{at", "<at", "at)", "at]", "at}", "at>")
+_BRACKET_MARKS = ("(at", "[at", "{at", "<at", "at)", "at]", "at}", "at>", "( at", "[ at", "{ at", "< at")
 
 
 def _has_disguise(lowered: str) -> bool:
     """False where no disguise can be in a text, which is nearly always; cheap, since every text is asked this."""
-    return "|" in lowered or "＠" in lowered or ("at" in lowered and any(mark in lowered for mark in _AT_MARKS))
+    if "|" in lowered or "＠" in lowered:
+        return True
+    return "at" in lowered and (_is_spoken(lowered) or any(mark in lowered for mark in _BRACKET_MARKS))
+
+
+def _is_spoken(lowered: str) -> bool:
+    return (" at " in lowered or "\tat" in lowered) and ("abuse" in lowered or "spam" in lowered)
 
 
 def _undisguised(line: str) -> str:
@@ -164,7 +170,7 @@ def _undisguised(line: str) -> str:
     plain = _BRACKET_AT.sub("@", line)
     if plain != line:
         plain = _BRACKET_DOT.sub(".", plain)
-    if " at " not in plain.lower():
+    if not _is_spoken(plain.lower()):
         return plain
     plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1]}@{spoken[2].replace(' dot ', '.')}", plain)
     return _SPOKEN_AT.sub(r"\1@\2", plain)
