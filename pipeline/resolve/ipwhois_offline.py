@@ -10,6 +10,7 @@ from typing import Any
 from ipwhois.asn import IPASN
 from ipwhois.exceptions import BaseIpwhoisException
 from ipwhois.net import Net
+from ipwhois.nir import NIR_WHOIS, NIRWhois
 from ipwhois.rdap import RDAP
 from ipwhois.whois import Whois
 
@@ -62,3 +63,18 @@ def origin(text: str) -> dict[str, str]:
     except _FAILED:
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def national_networks(registry: str, page: str) -> list[dict[str, Any]]:
+    """Return ipwhois' form of the networks on a page of JPNIC or KRNIC (cidr, name: the organization, handle: the network's
+    name), in the order they stand; none for another registry, or where it cannot read the page.
+
+    It is asked for no contacts: it would fetch JPNIC's, each a page of its own, and they are persons'.
+    """
+    if registry not in NIR_WHOIS:
+        return []
+    try:
+        found = NIRWhois(_NET).lookup(nir=registry, response=page, is_offline=True, field_list=["name", "handle"])
+    except _FAILED:
+        return []
+    return [net for net in found["nets"] if isinstance(net, dict)]

@@ -32,16 +32,16 @@ def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCa
     networks = [one for form in _FORMS for one in form(lines, queried, registry)]
     fitting = sorted((one for one in networks if one.fits), key=lambda one: one.width)
     if not fitting:
-        return without_network(*_without_network(lines, networks), registry)
-    judgement = judged(_merged(fitting, queried), queried, caps)
+        return without_network(*unstated(lines, networks), registry)
+    judgement = judged(merged(fitting, queried), queried, caps)
     comments = [line for line in lines if line.startswith(("%", "#"))]
     if judgement.outcome is Outcome.NO_CONTACT and any(outcome.refuses(line) for line in comments):
         return without_network(Outcome.REFUSED, "limit", registry)
     return judgement
 
 
-def _without_network(lines: list[str], networks: list[Stated]) -> tuple[Outcome, str]:
-    """What a text without a network for the question says; a refusal is looked for first."""
+def unstated(lines: list[str], networks: list[Stated]) -> tuple[Outcome, str]:
+    """Return what a text without a network for the question says; a refusal is looked for first."""
     if networks:
         return Outcome.UNUSABLE, "wrong-network"
     if any(outcome.refuses(line) for line in lines):
@@ -51,10 +51,11 @@ def _without_network(lines: list[str], networks: list[Stated]) -> tuple[Outcome,
     return Outcome.UNUSABLE, "no-network"
 
 
-def _merged(fitting: list[Stated], queried: Address | int) -> Network:
-    """The narrowest network, with what the same range's other objects add, and with its parents' contacts as such.
+def merged(fitting: list[Stated], queried: Address | int) -> Network:
+    """Return the narrowest network, with what the same range's other objects add, and with its parents' contacts as such.
 
-    National registries' objects stand beside APNIC's for one range: theirs is the nearer registry.
+    `fitting`: at least one, the narrowest first.  National registries' objects stand beside APNIC's for one range: theirs
+    is the nearer registry.
     """
     same = [one.network for one in fitting if one.width == fitting[0].width]
     wider = [one.network for one in fitting if one.width > fitting[0].width]

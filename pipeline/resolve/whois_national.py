@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.domain import Address
-from pipeline.resolve import choose, placeholders, scope
+from pipeline.resolve import choose, placeholders, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network
@@ -31,11 +31,15 @@ def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated
 
 def _one(record: Fields, queried: Address, registry: str) -> Stated | None:
     mailboxes = [
-        Found(value, choose.ROLE if kind == _ABUSE else choose.MAILBOX_NAME, label, rejected=reason)
-        for kind, reason in ((_ABUSE, ""), (_OTHER, "technical"))
+        Found(
+            value,
+            choose.ROLE if kind == _ABUSE else choose.MAILBOX_NAME,
+            f"{kind} contact",
+            rejected=_why_not(kind, value),
+        )
+        for kind in (_ABUSE, _OTHER)
         for name, value in record
         if name == kind
-        for label in (f"{kind} contact",)
     ]
     network = Network(
         registry=registry,
@@ -46,6 +50,11 @@ def _one(record: Fields, queried: Address, registry: str) -> Stated | None:
         country=placeholders.national_country(registry),
     )
     return stated(network, queried)
+
+
+def _why_not(kind: str, value: str) -> str:
+    """An administrator's or technician's mailbox is not for abuse, unless its own name says that it is."""
+    return "" if kind == _ABUSE or all(remarks.is_abuse_name(part) for part in split(value)) else "technical"
 
 
 def _kind(label: str, value: str, section: str = "") -> str:
