@@ -1,8 +1,8 @@
 """One HTTP request as an `Answer`: bounded in size and time, never redirected, never towards a private address.
 
 Writes: nothing.  Safe to repeat: it only asks; a form is sent only to pages that answer a question with it.
-Standards: RFC 9110 (10.2.2 Location, 10.2.3 Retry-After, 13.1.2 If-None-Match, 15 status codes), RFC 9111 5.2.2 and 5.3
-(max-age, Expires).  Whatever goes wrong comes back as `Answer.failure`; only cancellation leaves here as an exception.
+Standards: RFC 9110 (10.2.2 Location, 10.2.3 Retry-After, 15 status codes), RFC 9111 5.2.2 and 5.3 (max-age, Expires).
+Whatever goes wrong comes back as `Answer.failure`; only cancellation leaves here as an exception.
 """
 
 import contextlib
@@ -92,19 +92,17 @@ async def ask(
     settings: HttpSettings,
     clock: Clock,
     form: str = "",
-    known: str = "",
 ) -> tuple[Answer, Mapping[str, str]]:
     """Ask `url` once, with a POST where there is a `form`; return the answer and its headers (none if no answer came).
 
-    `known` is the entity tag of what the caller has already: then 304 may be the answer.  `Answer.source` is the URL
-    without its query, which may carry a key.  A 404 is an answer, not a failure: the registry knows of nothing there.
-    Codes of failures are listed in `failure_of` and `refusal`.
+    `Answer.source` is the URL without its query, which may carry a key.  A 404 is an answer, not a failure: the
+    registry knows of nothing there.  Codes of failures are listed in `failure_of` and `refusal`.
     """
     source, status, kind = url.partition("?")[0][:LONGEST_URL], 0, ""
     refused: Failure | None = None  # what the status says counts for more than a body that could not be read
     try:
         target = admitted(url, settings.allow_plain_http_to_loopback)
-        async with _request(opened, target, accept, form, known) as response:
+        async with _request(opened, target, accept, form) as response:
             headers = response.headers
             status, kind = response.status, headers.get("Content-Type", "")[:200]
             if not 200 <= status < 300:
@@ -116,11 +114,9 @@ async def ask(
 
 
 def _request(
-    opened: aiohttp.ClientSession, target: URL, accept: str, form: str, known: str
+    opened: aiohttp.ClientSession, target: URL, accept: str, form: str
 ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
     headers = {"Accept": accept}
-    if known:
-        headers["If-None-Match"] = known
     if not form:
         return opened.get(target, allow_redirects=False, headers=headers)
     if len(form) > LONGEST_URL or not (form.isascii() and form.isprintable()):

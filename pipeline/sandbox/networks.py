@@ -21,12 +21,19 @@ class RdapFault(StrEnum):
 
     REDIRECT_LOOP = "redirect-loop"  # 302 to the same URL
     REDIRECT_PRIVATE = "redirect-private"  # 302 to 10.0.0.1
+    REDIRECT_MAPPED = "redirect-mapped"  # 302 to the same address written as ::ffff:10.0.0.1
+    REDIRECT_PLAIN = "redirect-plain"  # 302 to plain http at another host
     RATE_LIMITED = "rate-limited"  # 429 with Retry-After in seconds: for the first `times` requests, or always
+    RATE_LIMITED_UNTIL = "rate-limited-until"  # 429 with Retry-After as a date
     FORBIDDEN = "forbidden"  # 403 with a page in HTML
     NOT_FOUND = "not-found"  # 404 with an RDAP error object
     UNAVAILABLE = "unavailable"  # 503 with Retry-After as a date
+    BUSY = "busy"  # 503 without a word of when
+    NOT_IMPLEMENTED = "not-implemented"  # 501 with an RDAP error object
     RATE_NOTICE = "rate-notice"  # 200 with a "Rate Limit Notice", as LACNIC does
     INVALID_JSON = "invalid-json"
+    WRONG_TYPE = "wrong-type"  # the answer, called text/html
+    NULL_MEMBERS = "null-members"  # the answer, with null in place of its entities, remarks and names
     CUT_BODY = "cut-body"  # the connection ends before Content-Length
     SLOW_BODY = "slow-body"  # a byte now and then
     TOO_LARGE = "too-large"  # 5 MB
@@ -40,6 +47,9 @@ class WhoisFault(StrEnum):
 
     QUOTA = "quota"  # the text that says so
     SILENT = "silent"  # reads the question and says nothing
+    CLOSES = "closes"  # reads the question and closes without a word
+    DRIPS = "drips"  # a byte now and then, without an end
+    TOO_LARGE = "too-large"  # 5 MB
     RESET = "reset"  # resets the connection in the middle of the text
     ISO_2022_JP = "iso-2022-jp"  # the text in that charset
     CRLF = "crlf"  # lines end in CR LF

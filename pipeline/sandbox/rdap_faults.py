@@ -17,7 +17,12 @@ from pipeline.sandbox import rdap_objects
 from pipeline.sandbox.networks import Network, RdapFault
 
 RETRY_AFTER = 1  # seconds, said with 429
-UNAVAILABLE_FOR = timedelta(minutes=2)  # said with 503, as a date
+UNAVAILABLE_FOR = timedelta(minutes=2)  # said as a date, with 503 and with 429
+ELSEWHERE = {
+    RdapFault.REDIRECT_PRIVATE: "http://10.0.0.1/ip/192.0.2.1",
+    RdapFault.REDIRECT_MAPPED: "https://[::ffff:10.0.0.1]/ip/192.0.2.1",
+    RdapFault.REDIRECT_PLAIN: "http://registry.example/ip/192.0.2.1",
+}
 OVERSIZED = 5_000_000  # bytes
 BOMB = 64 << 20  # bytes, once inflated
 JSON = "application/rdap+json"
@@ -32,15 +37,20 @@ async def misbehave(
     match fault:
         case RdapFault.REDIRECT_LOOP:
             return web.Response(status=302, headers={"Location": str(request.url)})
-        case RdapFault.REDIRECT_PRIVATE:
-            return web.Response(status=302, headers={"Location": "http://10.0.0.1/ip/192.0.2.1"})
+        case RdapFault.REDIRECT_PRIVATE | RdapFault.REDIRECT_MAPPED | RdapFault.REDIRECT_PLAIN:
+            return web.Response(status=302, headers={"Location": ELSEWHERE[fault]})
         case RdapFault.RATE_LIMITED:
             return web.Response(status=429, text="slow down", headers={"Retry-After": str(RETRY_AFTER)})
         case RdapFault.FORBIDDEN:
             return web.Response(status=403, text="<html><h1>Forbidden</h1></html>", content_type="text/html")
-        case RdapFault.UNAVAILABLE:
+        case RdapFault.UNAVAILABLE | RdapFault.RATE_LIMITED_UNTIL:
             until = format_datetime(at + UNAVAILABLE_FOR, usegmt=True)
-            return web.Response(status=503, text="busy", headers={"Retry-After": until})
+            status = 503 if fault is RdapFault.UNAVAILABLE else 429
+            return web.Response(status=status, text="busy", headers={"Retry-After": until})
+        case RdapFault.BUSY:
+            return web.Response(status=503, text="busy")
+        case RdapFault.NOT_IMPLEMENTED:
+            return _json(rdap_objects.error(501, "Not Implemented", "this server answers no such question"), 501)
         case RdapFault.NOT_FOUND:
             return _json(rdap_objects.error(404, "Not Found", "no such network here"), 404)
         case RdapFault.RATE_NOTICE:
@@ -49,6 +59,10 @@ async def misbehave(
             return _json(_other_network(base))
         case RdapFault.INVALID_JSON:
             return web.Response(body=b'{"objectClassName": "ip network",', content_type=JSON)
+        case RdapFault.WRONG_TYPE:
+            return web.Response(body=_whole(network, base), content_type="text/html")
+        case RdapFault.NULL_MEMBERS:
+            return _json(json.loads(_whole(network, base)) | dict.fromkeys(("entities", "remarks", "name", "links")))
         case _:
             raise ValueError(f"no way to do {fault}")
 

@@ -6,6 +6,7 @@ RIPE, APNIC, AFRINIC and LACNIC servers write it, and the form of ARIN's server.
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 from collections.abc import AsyncIterator, MutableSequence
@@ -19,6 +20,7 @@ from pipeline.sandbox.streams import listening
 
 Log = MutableSequence[tuple[datetime, str]]
 LONGEST_LINE = 1_000  # bytes
+OVERSIZED = 5_000_000  # bytes
 QUOTA = "%ERROR:201: access denied for 127.0.0.1\n%\n% Sorry, access from your host has been denied for the day.\n"
 
 
@@ -58,6 +60,12 @@ async def _say(
     match fault:
         case WhoisFault.SILENT:
             await reader.read()  # until the client goes
+        case WhoisFault.CLOSES:
+            return
+        case WhoisFault.DRIPS:
+            await _drip(writer, words.encode())
+        case WhoisFault.TOO_LARGE:
+            writer.write(words.encode() + b"%\n" * (OVERSIZED // 2))
         case WhoisFault.RESET:
             writer.write(words.encode()[: len(words) // 2])
             await writer.drain()
@@ -71,6 +79,14 @@ async def _say(
         case None:
             writer.write(words.encode())
     await writer.drain()
+
+
+async def _drip(writer: asyncio.StreamWriter, words: bytes) -> None:
+    """Write the words again and again, byte by byte, until the client goes."""
+    for byte in itertools.cycle(words):
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.02)
 
 
 def find(networks: RangeTable, question: str) -> Network | None:

@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -69,13 +70,22 @@ def test_a_redirect_loop_costs_one_request(ask: Asked, clock: Clock) -> None:
     assert (reply.location, len(log)) == (url, 1)
 
 
-def test_a_redirect_into_a_private_network_is_refused_when_it_is_asked(ask: Asked, clock: Clock) -> None:
-    location = reply_to(ask, clock, RdapFault.REDIRECT_PRIVATE).location
-    assert location == "http://10.0.0.1/ip/192.0.2.1"
-    for target in (location, location.replace("http:", "https:")):
-        failure = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, target)])[0].answer.failure
-        assert isinstance(failure, PermanentFailure)
-        assert failure.code in ("forbidden-scheme", "forbidden-address")
+@pytest.mark.parametrize(
+    ("kind", "location", "code"),
+    [
+        (RdapFault.REDIRECT_PRIVATE, "http://10.0.0.1/ip/192.0.2.1", "forbidden-scheme"),
+        (RdapFault.REDIRECT_MAPPED, "https://[::ffff:a00:1]/ip/192.0.2.1", "forbidden-address"),
+        (RdapFault.REDIRECT_PLAIN, "http://registry.example/ip/192.0.2.1", "forbidden-scheme"),
+    ],
+)
+def test_a_redirect_into_a_private_network_or_to_plain_http_is_refused_when_it_is_asked(
+    ask: Asked, clock: Clock, kind: RdapFault, location: str, code: str
+) -> None:
+    reply = reply_to(ask, clock, kind)
+    assert (reply.answer.status, reply.location, reply.answer.failure) == (302, location, None)
+    failure = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, location)])[0].answer.failure
+    assert isinstance(failure, PermanentFailure)
+    assert failure.code == code
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "[::ffff:10.0.0.1]", "[fe80::1]", "2130706433", "0"])
@@ -111,9 +121,25 @@ def test_429_for_ever_is_a_temporary_failure_each_time(ask: Asked, clock: Clock)
     assert all(isinstance(reply.answer.failure, TemporaryFailure) for reply in replies)
 
 
-def test_503_says_when_to_come_back_as_a_date(ask: Asked, clock: Clock) -> None:
-    answer = reply_to(ask, clock, RdapFault.UNAVAILABLE).answer
-    assert answer.failure == TemporaryFailure("503", "HTTP 503", timedelta(minutes=2))
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (RdapFault.RATE_LIMITED, TemporaryFailure("429", "HTTP 429", timedelta(seconds=1))),
+        (RdapFault.RATE_LIMITED_UNTIL, TemporaryFailure("429", "HTTP 429", timedelta(minutes=2))),
+        (RdapFault.UNAVAILABLE, TemporaryFailure("503", "HTTP 503", timedelta(minutes=2))),
+        (RdapFault.BUSY, TemporaryFailure("503", "HTTP 503")),
+    ],
+)
+def test_a_refusal_says_when_to_come_back_in_seconds_as_a_date_or_not_at_all(
+    ask: Asked, clock: Clock, kind: RdapFault, failure: TemporaryFailure
+) -> None:
+    assert reply_to(ask, clock, kind).answer.failure == failure
+
+
+def test_501_is_a_permanent_failure_that_keeps_its_object(ask: Asked, clock: Clock) -> None:
+    answer = reply_to(ask, clock, RdapFault.NOT_IMPLEMENTED).answer
+    assert answer.failure == PermanentFailure("501", "HTTP 501")
+    assert b'"errorCode": 501' in answer.body
 
 
 def test_403_in_html_is_a_temporary_failure_that_keeps_the_page(ask: Asked, clock: Clock) -> None:
@@ -129,6 +155,8 @@ def test_403_in_html_is_a_temporary_failure_that_keeps_the_page(ask: Asked, cloc
         (RdapFault.RATE_NOTICE, 200, b"Rate Limit Notice"),
         (RdapFault.INVALID_JSON, 200, b'{"objectClassName": "ip network",'),
         (RdapFault.WRONG_NETWORK, 200, b"198.51.100.248"),
+        (RdapFault.WRONG_TYPE, 200, b"abuse@holder.example"),
+        (RdapFault.NULL_MEMBERS, 200, b'"entities": null'),
     ],
 )
 def test_what_the_body_says_is_left_to_the_reader(
@@ -243,6 +271,35 @@ def test_a_request_says_who_asks_and_carries_nothing_else_of_ours(
     assert set(names) == {"Host", "Accept-Encoding"}
 
 
+def test_a_form_is_posted_once_with_its_own_media_type(ask: Asked, clock: Clock) -> None:
+    """The pages of some national registries answer a form, in HTML."""
+    with speaking(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p/>") as (url, requests):
+        question = RdapQuestion(1, url, form="query=192.0.2.1&ip=", accept="text/html")
+        answer = ask(rdap.edge(SETTINGS, clock), [question])[0].answer
+    assert (answer.status, answer.content_type, answer.body, answer.failure) == (200, "text/html", b"<p/>", None)
+    head, _, form = requests[0].decode().partition("\r\n\r\n")
+    first, *headers = head.split("\r\n")
+    names = {header.partition(":")[0]: header.partition(": ")[2] for header in headers}
+    assert (first, form) == ("POST /ip/192.0.2.1 HTTP/1.1", "query=192.0.2.1&ip=")
+    assert (names["Accept"], names["Content-Type"]) == ("text/html", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("form", ["a=b\r\nc", "\x00", "é=1", "x" * 3_000])
+def test_a_form_that_is_not_plain_is_not_sent(ask: Asked, clock: Clock, form: str) -> None:
+    log: Log = []
+    with registry(clock, log) as url:
+        answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url, form=form)])[0].answer
+    assert (answer.failure, log) == (PermanentFailure("bad-form", "not a plain form"), [])
+
+
+def test_a_media_type_with_a_line_break_sends_nothing(ask: Asked, clock: Clock) -> None:
+    log: Log = []
+    with registry(clock, log) as url:
+        answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url, accept="a/b\r\nX: y")])[0].answer
+    assert isinstance(answer.failure, PermanentFailure)
+    assert log == []
+
+
 def test_a_key_in_a_url_is_not_kept_with_the_answer(ask: Asked, clock: Clock) -> None:
     with registry(clock, []) as url:
         answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url + "?apikey=secret")])[0].answer
@@ -280,6 +337,30 @@ def test_a_connection_is_used_again_for_the_next_question(clock: Clock, listener
             connection.recv(65_536)
             connection.sendall(words)
             assert edge.take(timeout=20)[0].answer.status == 200
+
+
+def test_a_gzip_body_comes_back_inflated(ask: Asked, clock: Clock) -> None:
+    words = gzip.compress(b'{"handle": null}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(words)}\r\n\r\n"
+    with speaking(head.encode() + words) as (url, requests):
+        answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url)])[0].answer
+    assert (answer.body, answer.failure) == (b'{"handle": null}', None)
+    assert b"Accept-Encoding: gzip\r\n" in requests[0]
+
+
+def test_questions_whose_slots_have_passed_keep_the_pace_of_their_budget(ask: Asked, clock: Clock) -> None:
+    arrivals: list[float] = []
+
+    def stamp() -> datetime:
+        arrivals.append(time.monotonic())
+        return clock()
+
+    first, last = ip_address("192.0.2.0"), ip_address("192.0.2.255")
+    table = RdapTable(RangeTable([Network(first, last, "ripencc", "TEST-NET")]))
+    with in_thread(rdap_server.serve(table, stamp, [])) as port:
+        url = f"http://127.0.0.1:{port}/ripencc/ip/192.0.2.7"
+        ask(rdap.edge(SETTINGS, clock), [RdapQuestion(n, url, apart=0.03) for n in range(8)])
+    assert max(arrivals) - min(arrivals) >= 6.5 * 0.03 - 0.005
 
 
 def test_a_question_waits_for_its_slot(ask: Asked, clock: Clock) -> None:

@@ -76,6 +76,24 @@ def test_a_server_that_hangs_is_a_temporary_failure(ask: Asked, clock: Clock) ->
     assert (answer.status, answer.body) == (0, b"")
 
 
+def test_a_server_that_drips_for_ever_is_a_temporary_failure(ask: Asked, clock: Clock) -> None:
+    answer = answer_to(ask, clock, WhoisFault.DRIPS, HASTY)
+    assert answer.failure == TemporaryFailure("timeout", "no complete answer in time")
+    assert (answer.status, answer.body[:1]) == (0, b"%")
+
+
+def test_five_megabytes_are_not_read_to_the_end(ask: Asked, clock: Clock) -> None:
+    answer = answer_to(ask, clock, WhoisFault.TOO_LARGE)
+    assert isinstance(answer.failure, PermanentFailure)
+    assert (answer.failure.code, answer.status, len(answer.body)) == ("too-large", 0, SETTINGS.read_cap)
+
+
+def test_the_bytes_of_another_charset_come_untouched(ask: Asked, clock: Clock) -> None:
+    body = answer_to(ask, clock, WhoisFault.ISO_2022_JP).body
+    assert "株式会社 Holder".encode("iso-2022-jp") in body
+    assert body.decode("iso-2022-jp").count("株式会社") == 2
+
+
 def test_a_reset_is_a_failure_and_half_a_text_is_not_an_answer(ask: Asked, clock: Clock) -> None:
     answer = answer_to(ask, clock, WhoisFault.RESET)
     assert answer.failure == TemporaryFailure("cut", "ConnectionResetError")
@@ -87,7 +105,12 @@ def test_more_than_the_cap_is_a_failure(ask: Asked, clock: Clock) -> None:
     assert (answer.failure, len(answer.body)) == (PermanentFailure("too-large", "100 bytes or more"), 100)
 
 
-def test_a_server_that_closes_without_a_word_is_a_failure(clock: Clock, listener: socket.socket) -> None:
+def test_a_server_that_closes_at_once_is_a_temporary_failure(ask: Asked, clock: Clock) -> None:
+    answer = answer_to(ask, clock, WhoisFault.CLOSES)
+    assert (answer.status, answer.failure) == (0, TemporaryFailure("empty", "closed without a word"))
+
+
+def test_a_question_is_one_line_ended_by_cr_lf(clock: Clock, listener: socket.socket) -> None:
     with whois.edge(SETTINGS, clock) as edge:
         edge.ask(WhoisQuestion(1, "127.0.0.1", listener.getsockname()[1], "192.0.2.7"))
         connection, _ = listener.accept()
