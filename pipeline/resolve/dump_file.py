@@ -1,4 +1,4 @@
-"""Read a registry's dump in large pieces, plain or gzip, in flat memory however long it is.
+"""Read a registry's dump in large pieces, plain or gzip, in flat memory however long it is, and see what it is.
 
 Reads: one regular file.  Writes: nothing.  A file is hostile: it may be cut short, a decompression bomb, or no text.  Gzip
 is told by its first bytes, not by its name; it may have several members.  Standard: RFC 1952.
@@ -13,12 +13,38 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.domain import NotFound, Progress, TocsinError
+from pipeline.resolve import delegated, rpsl_dump
 
 PIECE = 1 << 22  # bytes of text
 READ = 1 << 18  # bytes of file
 GZIP = b"\x1f\x8b"
+HEAD = 1 << 16  # bytes of text that tell what a file is
 MAX_BYTES = 1 << 36  # of text: 64 GiB
 MAX_RATIO = 200  # text to file; dumps have about 10
+
+RPSL, DELEGATED = "rpsl", "delegated"  # kinds of files
+OF_SOURCE = {"ripe": "ripencc", "apnic": "apnic", "afrinic": "afrinic", "arin": "arin", "lacnic": "lacnic"}
+
+
+def recognised(path: Path) -> tuple[str, str]:
+    """Return the kind of file, by its contents, and the registry that it names itself, or "".
+
+    Raises NotFound, or TocsinError if it cannot be read or is of no kind that is known.
+    """
+    head = b""
+    for piece in pieces(path, lambda _what, _done, _total: None):
+        head = (head + piece)[:HEAD]
+        if len(head) == HEAD:
+            break
+    if delegated.is_one(head):
+        return DELEGATED, delegated.registry(head)
+    if rpsl_dump.is_one(head):
+        return RPSL, OF_SOURCE.get(rpsl_dump.source(head), "")
+    raise TocsinError(
+        f"{path} is not a registry's dump",
+        "it has neither RPSL objects nor delegated-extended statistics",
+        "Name a file such as ripe.db.inetnum.gz or delegated-ripencc-extended-latest.",
+    )
 
 
 def digest(path: Path, progress: Progress) -> bytes:

@@ -16,7 +16,8 @@ from pathlib import Path
 from pipeline.domain import Address, Clock, Progress, TocsinError, TryAgain
 from pipeline.resolve import delegated as statistics
 from pipeline.resolve import dump_file, rpsl_dump
-from pipeline.resolve.dump_lookup import DELEGATED, DumpAnswer, answers, delegated
+from pipeline.resolve.dump_file import DELEGATED, RPSL
+from pipeline.resolve.dump_lookup import DumpAnswer, answers, delegated
 from pipeline.resolve.rpsl_dump import Picked
 from pipeline.store import dumps as store
 from pipeline.store.db import Database
@@ -25,12 +26,10 @@ from pipeline.store.lives import Lease, LeaseLost
 __all__ = ["DumpAnswer", "ImportResult", "answers", "delegated", "import_dump"]
 
 BUFFER = 48 << 20  # bytes kept before they are written, in one transaction
-HEAD = 1 << 16  # bytes that tell what a file is
 LEVEL = 3  # of zlib: 6 takes twice as long and saves a tenth
 BY = "tocsin"
 
 REGISTRIES = ("ripencc", "apnic", "afrinic", "arin", "lacnic", "nro")  # nro: statistics of all five
-OF_SOURCE = {"ripe": "ripencc", "apnic": "apnic", "afrinic": "afrinic", "arin": "arin", "lacnic": "lacnic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,10 @@ def import_dump(
     Raises NotFound or TocsinError if the file cannot be used, TryAgain if another process has it in hand, or it changed
     while it was read.
     """
-    head = _head(path)
-    kind, named = _recognised(path, head)
-    registry = registry or _demand_registry(path, named)
+    kind, named = dump_file.recognised(path)
+    registry = registry or named
+    if registry not in REGISTRIES:
+        raise TocsinError(f"{path} does not say whose it is", "it names no known registry", "Name it with --registry.")
     before = path.stat()
     sha256 = dump_file.digest(path, progress)
     with db.write() as connection:
@@ -131,39 +131,6 @@ def _result(found: store.Dump, *, new: bool, replaced: int = 0) -> ImportResult:
     classes = tuple(sorted(found.classes))
     counts = (found.kept, found.skipped, replaced)
     return ImportResult(found.id, new, found.retired_at is None, found.registry, classes, *counts)
-
-
-# --- what kind of file it is -----------------------------------------------------------------------------------------
-
-
-def _head(path: Path) -> bytes:
-    found = b""
-    for piece in dump_file.pieces(path, lambda _what, _done, _total: None):
-        found += piece
-        if len(found) >= HEAD:
-            break
-    return found[:HEAD]
-
-
-def _recognised(path: Path, head: bytes) -> tuple[str, str]:
-    """Return the kind of file and the registry that it names, or "".  Raises TocsinError for anything else."""
-    if statistics.is_one(head):
-        return DELEGATED, statistics.registry(head)
-    if rpsl_dump.is_one(head):
-        return "rpsl", OF_SOURCE.get(rpsl_dump.source(head), "")
-    raise TocsinError(
-        f"{path} is not a registry's dump",
-        "it has neither RPSL objects nor delegated-extended statistics",
-        "Name a file such as ripe.db.inetnum.gz or delegated-ripencc-extended-latest.",
-    )
-
-
-def _demand_registry(path: Path, named: str) -> str:
-    if named not in REGISTRIES:
-        raise TocsinError(
-            f"{path} does not say whose it is", "it names no registry that is known", "Name it with --registry."
-        )
-    return named
 
 
 def _demand_whole(path: Path, before: os.stat_result, writer: _Writer) -> None:
@@ -227,7 +194,7 @@ def _read_statistics(pieces: Iterator[bytes], writer: _Writer, buffer: int) -> N
 
 
 READERS: dict[str, Callable[[Iterator[bytes], _Writer, int], None]] = {
-    "rpsl": _read_rpsl,
+    RPSL: _read_rpsl,
     DELEGATED: _read_statistics,
 }
 
