@@ -34,13 +34,15 @@ from pipeline.domain import Event, Go, Ready, Result, Send, Stop
 from pipeline.engine import working
 from pipeline.follow.run import PlanSettings, plan_wave
 from pipeline.ingest.run import ingest
-from pipeline.net import dnsbl, guard, rdap, smtp, whois
+from pipeline.net import dnsbl, guard, names, rdap, smtp, whois
 from pipeline.net.edge import Edge
 from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings
 from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
 from pipeline.render import run as render_stage
+from pipeline.resolve import servers
+from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings, Resolving, resolve
 from pipeline.sandbox import mail_server, rdap_server
 from pipeline.sandbox.networks import REGISTRIES, Network, RangeTable
@@ -262,18 +264,22 @@ def campaign(
         def resolved() -> tuple[int, int]:
             nonlocal asked
             http = HttpSettings("bench", concurrency=32, allow_plain_http_to_loopback=True)
-            with rdap.edge(http, clock) as one, whois.edge(WhoisSettings(), clock) as two:
+            with (
+                rdap.edge(http, clock) as one,
+                whois.edge(WhoisSettings(), clock) as two,
+                names.edge(DnsSettings(()), clock) as three,
+            ):
                 run = Resolving(
                     db=db,
                     rdap=one,
                     whois=two,
-                    registries={4: bootstrap(ports[0])},
-                    settings=ResolveSettings(0, {}, {}, timedelta(days=30), timedelta(days=7), {}, 0),
+                    names=three,
+                    rules=Rules({4: servers.index(bootstrap(ports[0]), 4)}, patience=timedelta(seconds=5)),
+                    settings=ResolveSettings(0, {}, {}, timedelta(days=30), timedelta(days=7), 0),
                     worth=lambda cases: {case.id for case in cases},
                     worker_id=worker_id,
                     clock=clock,
                     progress=tell,
-                    patience=timedelta(seconds=5),
                 )
                 result = resolve(run)
             asked = result.questions

@@ -1,6 +1,7 @@
 """Settings to edges and stage settings: the one place that picks the real resolver, HTTP client and mail server."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,6 +13,8 @@ from pipeline.data.zone import Zone, live_zone, zones
 from pipeline.domain import (
     ConfigurationError,
     Go,
+    NameQuestion,
+    NameReply,
     RdapQuestion,
     RdapReply,
     Ready,
@@ -25,15 +28,19 @@ from pipeline.domain import (
     ZoneQuestion,
 )
 from pipeline.follow.run import PlanSettings
-from pipeline.net import dnsbl, rdap, smtp, whois
+from pipeline.net import dnsbl, names, rdap, smtp, whois
 from pipeline.net.edge import Edge
 from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings, Nameserver
 from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
+from pipeline.resolve import servers
+from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings
+from pipeline.resolve.scope import ScopeCaps
+from pipeline.resolve.spoken import Spoken
 from pipeline.send.run import SendSettings
-from pipeline.store import bootstrap
+from pipeline.store import bootstrap, netblocks, overrides, routes
 from pipeline.store.keys import Keys, keys_of
 from pipeline.verify.run import ZoneUse
 
@@ -120,19 +127,62 @@ def whois_edge(loaded: Loaded) -> Edge[WhoisQuestion, WhoisReply]:
     )
 
 
+def names_edge(loaded: Loaded) -> Edge[NameQuestion, NameReply]:
+    return names.edge(dns_settings(loaded), clock)
+
+
 def resolve_settings(loaded: Loaded) -> ResolveSettings:
     settings = loaded.settings
-    hosts = {name: _host_port(text) for name, text in settings.whois.hosts.items()} if settings.whois.enabled else {}
     return ResolveSettings(
         rate=settings.rdap.rate,
         rates=settings.rdap.rates,
         per_day=settings.rdap.per_day,
         keep=settings.rdap.keep,
         keep_negative=settings.rdap.keep_negative,
-        whois_hosts=hosts,
         whois_rate=settings.whois.rate,
+        names_rate=settings.resolve.names_rate,
         allow_documentation=settings.sandbox,
     )
+
+
+def look_up_rules(ground: Ground, patience: timedelta) -> Rules:
+    """Return how a look-up goes: the settings, IANA's lists, and what people have said.
+
+    Without nameservers of our own the parts of the chain that need the DNS are left out, with a note.
+    """
+    settings = ground.loaded.settings
+    lists = registries(ground)
+    has_dns = bool(settings.dns.nameservers)
+    if not has_dns:
+        show.note(
+            words.text("dns.nameservers is empty: mail domains are not checked, and nobody is found through the DNS.")
+        )
+    with ground.db.read() as connection:
+        spoken = Spoken(overrides.in_force(connection, clock()))
+        by_country = routes.every(connection)
+        dead = netblocks.dead_mailboxes(connection)
+    hosts = {name: _host_port(text) for name, text in settings.whois.hosts.items()} if settings.whois.enabled else {}
+    return Rules(
+        registries={version: servers.index(lists[version], version) for version in (4, 6)},
+        autnums=lists[AUTNUMS],
+        chain=tuple(part for part in settings.resolve.chain if has_dns or part not in NEEDS_DNS),
+        caps=ScopeCaps(**settings.resolve.scope.model_dump()),
+        patience=patience,
+        whois_hosts=hosts,
+        pages=settings.resolve.pages,
+        origin_zone=settings.resolve.origin_zone,
+        origin6_zone=settings.resolve.origin6_zone,
+        directory_zone=settings.resolve.directory_zone,
+        check_mail=settings.resolve.check_mail and has_dns,
+        use_search=settings.resolve.use_search,
+        allow_loopback=settings.rdap.allow_loopback,
+        dead=dead,
+        spoken=spoken,
+        routes=by_country,
+    )
+
+
+NEEDS_DNS = ("origin", "directory", "host_name")
 
 
 def _host_port(text: str) -> tuple[str, int]:

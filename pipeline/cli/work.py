@@ -60,13 +60,13 @@ def resolve(bench: Bench, patience: timedelta) -> Resolved:
             db=bench.ground.db,
             rdap=stack.enter_context(edges.rdap_edge(loaded)),
             whois=stack.enter_context(edges.whois_edge(loaded)),
-            registries=edges.registries(bench.ground),
+            names=stack.enter_context(edges.names_edge(loaded)),
+            rules=edges.look_up_rules(bench.ground, patience),
             settings=edges.resolve_settings(loaded),
             worth=Worth(bench.ground),
             worker_id=bench.worker_id,
             clock=clock,
             progress=bench.progress,
-            patience=patience,
         )
         return resolve_stage(run)
 

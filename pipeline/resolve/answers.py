@@ -1,128 +1,167 @@
-"""What a run of resolve hears: answers are taken from the edges, judged, and become findings or further questions.
+"""What a run of resolve hears: answers are taken from the edges or from the record, and carry their look-ups on.
 
-Reads: two edges.  Writes: nothing; findings are stored by run.py, all of one round in one transaction.
+Reads: three edges, kept answers.  Writes: nothing; findings are stored by run.py, all of one round in one transaction.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pipeline.domain import Address, Answer, NetworkAnswer
-from pipeline.resolve import asking, choose, rdap_answer, whois_answer
-from pipeline.resolve.asking import Question, Verdict
-from pipeline.resolve.work import Resolving, Work, queue, room
-from pipeline.store.netblocks import Learnt
+from pipeline.domain import Address, Answer, NameReply, RdapReply, WhoisReply
+from pipeline.resolve import talk
+from pipeline.resolve.asking import Cell
+from pipeline.resolve.lookup import look_up as begun
+from pipeline.resolve.talk import Asked, Found, Heard, Keep, Later, Pause, Wait
+from pipeline.resolve.work import LookUp, Resolving, Work, queue, remember, room
+from pipeline.store import answers as kept_answers
 
 WHOIS_PATIENCE = timedelta(minutes=5)  # a longer wait for a WHOIS server: its answer is done without
+NAMES_KEEP = timedelta(hours=24)  # what the DNS said serves that long: it is asked again at most daily
+MOST_FRESH = 200  # questions that are looked up in the record at once
+REDIRECTS = range(300, 400)
 
 
 @dataclass(slots=True)
 class Findings:
     """What one round of listening found out, to be stored in one transaction."""
 
-    learnt: list[tuple[Address, Learnt]] = field(default_factory=list)
-    put_off: dict[Address, datetime] = field(default_factory=dict)
+    found: list[tuple[LookUp, Found]] = field(default_factory=list)
+    put_off: dict[Address, tuple[Cell, datetime]] = field(default_factory=dict)
+    ended: list[LookUp] = field(default_factory=list)  # that were put off
     refused: dict[str, datetime] = field(default_factory=dict)  # budget -> ask nothing before
+    kept: dict[str, Answer] = field(default_factory=dict)  # question -> an answer that serves again
 
     def __bool__(self) -> bool:
-        return bool(self.learnt or self.put_off or self.refused)
+        return bool(self.found or self.put_off or self.refused or self.kept)
 
 
-def listen(run: Resolving, work: Work) -> Findings:
-    """Give up what would wait too long, take the answers that are there, and judge them."""
-    findings = Findings()
+def begin(run: Resolving, work: Work, findings: Findings, cell: Cell) -> None:
+    """Look up the first address of a cell, if any is left."""
+    if not work.cells[cell]:
+        del work.cells[cell]
+        return
+    address = work.cells[cell][0]
+    look_up = work.under_look[cell] = LookUp(cell, address, begun(address, run.rules))
+    _advance(run, work, findings, look_up, None)
+
+
+def listen(run: Resolving, work: Work, findings: Findings) -> None:
+    """Give up what would wait too long, and take the answers that are there."""
     _give_up(run, work, findings)
-    for_whois = sum(count for key, count in work.at_host.items() if key.startswith("whois:"))
-    only_whois = for_whois == len(work.under_way)
-    nap = 0.0 if findings else _nap(work, run.clock(), for_whois > 0 and not only_whois)
-    for reply in run.rdap.take(0.0 if only_whois and for_whois else nap):
+    counts = [sum(n for key, n in work.at_host.items() if key.startswith(kind)) for kind in ("rdap:", "whois:", "dns:")]
+    busy = sum(1 for count in counts if count)
+    nap = 0.0 if findings or work.fresh else _nap(work, run.clock(), busy > 1)
+    for rdap in run.rdap.take(nap if counts[0] or not busy else 0.0):
         run.rdap.done()
-        budget, question = _answered(work, reply.key)
-        step = asking.followed(question, reply.location) if reply.location else None
-        if isinstance(step, Question):
-            queue(run, work, step)
-            continue
-        caps, registry = run.settings.caps, question.registry
-        read = step or rdap_answer.read(reply.answer, question.address, registry=registry, caps=caps)
-        _heard(run, work, findings, budget, question, read, reply.answer)
-    for said in run.whois.take(nap if only_whois and for_whois else 0.0):
+        _answered(run, work, findings, rdap, rdap.location)
+    for whois in run.whois.take(nap if counts[1] and busy == 1 else 0.0):
         run.whois.done()
-        budget, question = _answered(work, said.key)
-        caps, registry = run.settings.caps, question.registry
-        read = whois_answer.read(said.answer, question.address, registry=registry, caps=caps)
-        _heard(run, work, findings, budget, question, read, said.answer)
-    return findings
+        _answered(run, work, findings, whois)
+    for name in run.names.take(nap if counts[2] and busy == 1 else 0.0):
+        run.names.done()
+        _answered(run, work, findings, name)
 
 
-def _nap(work: Work, now: datetime, two_edges: bool) -> float:
+def _nap(work: Work, now: datetime, several_edges: bool) -> float:
     """Return how long to wait for an answer, in seconds: not at all if something may be asked, or until it may."""
-    if any(room(work, key, now) for key in work.waiting):
+    if any(room(work, key, now) for key in work.queues):
         return 0.0
-    soonest = min(
-        (until for key, until in work.not_before.items() if until > now and key in work.waiting), default=None
-    )
-    longest = 0.05 if two_edges else 0.5
+    soonest = min((until for key, until in work.not_before.items() if until > now and key in work.queues), default=None)
+    longest = 0.02 if several_edges else 0.5
     return longest if soonest is None else min(max((soonest - now).total_seconds(), 0.005), longest)
 
 
-def _answered(work: Work, key: object) -> tuple[str, Question]:
-    if not isinstance(key, int):
-        raise TypeError(f"an answer to a question nobody asked: {key!r}")
-    budget, question = work.under_way.pop(key)
-    work.at_host[budget] -= 1
-    return budget, question
-
-
-def _heard(
-    run: Resolving,
-    work: Work,
-    findings: Findings,
-    budget: str,
-    question: Question,
-    read: NetworkAnswer,
-    answer: Answer,
+def _answered(
+    run: Resolving, work: Work, findings: Findings, reply: RdapReply | WhoisReply | NameReply, location: str = ""
 ) -> None:
+    if not isinstance(reply.key, int):
+        raise TypeError(f"an answer to a question nobody asked: {reply.key!r}")
+    pending = work.under_way.pop(reply.key)
+    work.at_host[pending.budget] -= 1
+    text = talk.source(pending.asked)
+    del work.pending[text]
+    heard = Heard(replace(reply.answer, source=text), location)
+    for look_up in pending.waiting:
+        if not look_up.dropped:
+            _advance(run, work, findings, look_up, heard)
+
+
+def from_record(run: Resolving, work: Work, findings: Findings) -> None:
+    """Answer fresh questions from what was answered before, and queue the others."""
+    while work.fresh:
+        fresh = [work.fresh.popleft() for _ in range(min(len(work.fresh), MOST_FRESH))]
+        wanted = {talk.source(asked) for look_up, asked in fresh if not look_up.dropped}
+        now = run.clock()
+        with run.db.read() as connection:
+            answered = kept_answers.since(connection, wanted, now - run.settings.keep_negative, now - NAMES_KEEP)
+        for look_up, asked in fresh:
+            answer = answered.get(talk.source(asked))
+            if look_up.dropped:
+                continue
+            if answer is None:
+                queue(run, work, look_up, asked)
+            else:
+                _advance(run, work, findings, look_up, _as_heard(answer))
+
+
+def _as_heard(answer: Answer) -> Heard:
+    return Heard(answer, answer.body.decode("ascii", "replace") if answer.status in REDIRECTS else "")
+
+
+def _advance(run: Resolving, work: Work, findings: Findings, look_up: LookUp, value: Heard | Wait | None) -> None:
+    """Carry a look-up on to its next question that nobody has answered yet, or to its end."""
+    while True:
+        try:
+            said = look_up.pursuit.send(value)
+        except StopIteration as end:
+            findings.found.append((look_up, end.value))
+            return
+        except Later as later:
+            _put_off(run, work, findings, look_up, later)
+            return
+        value = _heeded(run, work, findings, look_up, said)
+        if isinstance(said, Asked) and value is None:
+            work.fresh.append((look_up, said))
+            return
+
+
+def _heeded(
+    run: Resolving, work: Work, findings: Findings, look_up: LookUp, said: Asked | Pause | Keep
+) -> Heard | None:
+    """Do what a look-up says; returns the answer to a question that this run has heard before."""
+    match said:
+        case Pause(asked, wait):
+            budget, until = talk.budget(asked, run.rules.zones), run.clock() + wait
+            findings.refused[budget] = max(until, findings.refused.get(budget, until))
+            look_up.paused_until = until
+        case Keep(asked, answer, is_shared):
+            findings.kept[talk.source(asked)] = answer
+            if is_shared:
+                remember(work, asked, _as_heard(answer))
+        case _:
+            return work.remembered.get(talk.source(said))
+    return None
+
+
+def _put_off(run: Resolving, work: Work, findings: Findings, look_up: LookUp, later: Later) -> None:
     now = run.clock()
-    pause = asking.pause(question, read, answer)
-    until = now if pause is None else now + pause
-    if pause is not None:
-        findings.refused[budget] = max(until, findings.refused.get(budget, until))
-    has_whois = question.registry in run.settings.whois_hosts
-    step = asking.after(question, read, answer, has_whois=has_whois, patience=run.patience)
-    if isinstance(step, Question):
-        queue(run, work, step)
-    else:
-        _conclude(run, findings, question.address, step, now, until)
-
-
-def _conclude(
-    run: Resolving, findings: Findings, address: Address, verdict: Verdict, now: datetime, until: datetime
-) -> None:
-    """Note a verdict: learnt if it says something of the network, else its address is put off, at least until then."""
-    later = asking.put_off_for(verdict)
-    if later is not None:
-        findings.put_off[address] = max(now + later, until)
-        return
-    answer, raw = verdict
-    usable = tuple(choose.usable(answer))
-    keep = run.settings.keep if usable else run.settings.keep_negative
-    if answer.cached is None:  # a definite "no such network": it speaks of this address alone
-        answer = replace(answer, cached=(address, address))
-    findings.learnt.append((address, Learnt(answer, usable, raw, now + keep)))
+    until = max(now + later.wait, later.until or now, look_up.paused_until or now)
+    addresses = work.cells[look_up.cell] if later.cell else [look_up.address]
+    findings.put_off |= dict.fromkeys(addresses, (look_up.cell, until))
+    findings.ended.append(look_up)
 
 
 def _give_up(run: Resolving, work: Work, findings: Findings) -> None:
-    """Put off the cells whose registry makes us wait too long; do without WHOIS where its server does."""
+    """Tell the look-ups whose question would wait too long, so that they do without it or are put off."""
     now = run.clock()
-    for budget in list(work.waiting):
-        is_whois = budget.startswith("whois:")
+    patience = run.rules.patience
+    for budget in list(work.queues):
         until = work.not_before.get(budget, now)
-        if until - now <= (min(run.patience, WHOIS_PATIENCE) if is_whois else run.patience):
+        if until - now <= (min(patience, WHOIS_PATIENCE) if budget.startswith("whois:") else patience):
             continue
-        for question in work.waiting.pop(budget):
-            if question.said is not None:
-                _conclude(run, findings, question.address, question.said, now, until)
-            else:
-                cell = asking.cell_of(question.address, run.settings.caps)
-                findings.put_off |= dict.fromkeys(work.cells[cell], until)
+        for _, _, pending in work.queues.pop(budget):
+            del work.pending[talk.source(pending.asked)]
+            for look_up in pending.waiting:
+                if not look_up.dropped:
+                    _advance(run, work, findings, look_up, Wait(until))
         if work.wait is None or until < work.wait:
             work.wait, work.why = until, budget

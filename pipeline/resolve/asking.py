@@ -1,14 +1,11 @@
-"""Which addresses to ask about one after another, and what an answer means for its question: the end, or another one.
+"""Which addresses to ask about one after another, how long a server is left alone, and where a redirect leads.
 
-Pure.  A refusal is waited for if the wait is short; else, and where RDAP names no contact, WHOIS is asked; a definite no
-is taken before a refusal.  Standards: RFC 7480 sections 5.2 (redirects) and 5.5 (rate limits).
+Pure.  Standards: RFC 7480 sections 5.2 (redirects) and 5.5 (rate limits).
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, TemporaryFailure
@@ -16,30 +13,13 @@ from pipeline.resolve import placeholders
 from pipeline.resolve.scope import ScopeCaps
 
 MOST_HOPS = 5  # redirects of one question
-MOST_REFUSALS = 3  # of one question, before it is put to WHOIS or put off
+MOST_REFUSALS = 3  # of one question, before it is put elsewhere or put off
 PAUSE = timedelta(seconds=60)  # of a server that refuses and does not say for how long; a longer one is not waited for
 WHOIS_PAUSE = timedelta(minutes=15)  # WHOIS servers shut out for long those who go on asking
 SHORTEST_PAUSE = timedelta(seconds=1)
 REGISTRIES = frozenset({"arin", "ripencc", "apnic", "lacnic", "afrinic"})
-WHOIS_FLAGS = {"arin": "n + ", "ripencc": "-r "}
 
-Verdict = tuple[NetworkAnswer, Answer]
 Cell = tuple[int, int]  # version of IP, leading bits
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One network to be asked for by an address of it: where, and what RDAP said (`said`) while WHOIS is asked."""
-
-    address: Address
-    url: str
-    registry: str
-    hops: int = 0
-    refusals: int = 0
-    said: Verdict | None = None
-
-
-# --- which addresses -------------------------------------------------------------------------------------------------
 
 
 class Range(Protocol):
@@ -53,12 +33,15 @@ class Range(Protocol):
     def last(self) -> int: ...
 
 
-R = TypeVar("R", bound=Range)
-
-
 def cell_of(address: Address, caps: ScopeCaps) -> Cell:
     """Return the widest range around an address that one answer may speak for: in it, one question at a time is asked."""
     return address.version, int(address) >> (address.max_prefixlen - widest(caps, address.version))
+
+
+def cells_of(network: Range, caps: ScopeCaps) -> range:
+    """Return the leading bits of the cells that a network reaches into."""
+    bits = (32 if network.version == 4 else 128) - widest(caps, network.version)
+    return range(network.first >> bits, (network.last >> bits) + 1)
 
 
 def widest(caps: ScopeCaps, version: int) -> int:
@@ -76,20 +59,6 @@ def take(addresses: list[Address], known: Range) -> list[Address]:
     return taken
 
 
-def narrowest(addresses: Iterable[Address], networks: Sequence[R]) -> dict[Address, R]:
-    """Return for each address that a network answers for the first such network: give the narrowest first."""
-    found: dict[Address, R] = {}
-    families: dict[int, list[Address]] = {4: [], 6: []}
-    for address in sorted(addresses, key=int):
-        families[address.version].append(address)
-    for network in networks:
-        found |= dict.fromkeys(take(families[network.version], network), network)
-    return found
-
-
-# --- what an answer means --------------------------------------------------------------------------------------------
-
-
 def registry_of(url: str) -> str:
     """Return the registry that a URL belongs to, by its host, or by its first path segment (the sandbox)."""
     parts = urlsplit(url)
@@ -97,70 +66,46 @@ def registry_of(url: str) -> str:
     return placeholders.registry_of_host(parts.hostname or "") or (first if first in REGISTRIES else "")
 
 
-def whois_text(question: Question) -> str:
-    """Return the line that a registry's WHOIS server is asked."""
-    return f"{WHOIS_FLAGS.get(question.registry, '')}{question.address}"
-
-
-def followed(question: Question, location: str) -> Question | NetworkAnswer:
-    """Return the question that a redirect leads to; UNUSABLE after five of them, and for one from https to http."""
-    unusable = NetworkAnswer(Outcome.UNUSABLE, "redirect-loop", question.registry)
+def followed(url: str, location: str, hops: int) -> str:
+    """Return why a redirect is not followed, or an empty text: five of them are, and none from https to http."""
     try:
         parts = urlsplit(location)
-        registry = registry_of(location) or question.registry
+        registry_of(location)
     except ValueError:
-        return replace(unusable, why="bad-redirect")
-    if urlsplit(question.url).scheme == "https" and parts.scheme != "https":
-        return replace(unusable, why="downgrade")
-    if question.hops >= MOST_HOPS or location == question.url:
-        return unusable
-    return replace(question, url=location, registry=registry, hops=question.hops + 1)
+        return "bad-redirect"
+    if urlsplit(url).scheme == "https" and parts.scheme != "https":
+        return "downgrade"
+    return "redirect-loop" if hops >= MOST_HOPS or location == url else ""
 
 
-def pause(question: Question, read: NetworkAnswer, answer: Answer) -> timedelta | None:
+def pause(read: NetworkAnswer, answer: Answer, *, is_whois: bool) -> timedelta | None:
     """Return for how long the server that answered is to be left alone, or None if it did not refuse."""
     if read.outcome is not Outcome.REFUSED:
         return None
     asked = answer.failure.retry_after if isinstance(answer.failure, TemporaryFailure) else None
     if asked is not None:
         return max(asked, SHORTEST_PAUSE)
-    return PAUSE if question.said is None else WHOIS_PAUSE
+    return WHOIS_PAUSE if is_whois else PAUSE
 
 
-def after(
-    question: Question, read: NetworkAnswer, answer: Answer, *, has_whois: bool, patience: timedelta
-) -> Question | Verdict:
-    """Return the question to ask next about the same address, or the verdict that ends it.
-
-    A 403 is not tried again: it may be about that network alone.
-    """
-    wait = pause(question, read, answer)
-    may_wait = wait is not None and wait <= min(patience, PAUSE) and answer.status != 403
-    if may_wait and question.refusals < MOST_REFUSALS:
-        return replace(question, refusals=question.refusals + 1)
-    best = _better(question.said, (read, answer))
-    silent = read.outcome not in (Outcome.CONTACTS, Outcome.SPECIAL)
-    if has_whois and silent and question.said is None:
-        return replace(question, said=best, refusals=0)
-    return best
+def is_waited_for(wait: timedelta | None, answer: Answer, refusals: int, patience: timedelta) -> bool:
+    """Is the same question asked again after the pause?  Not after a 403: it may be about that network alone."""
+    short = wait is not None and wait <= min(patience, PAUSE)
+    return short and answer.status != 403 and refusals < MOST_REFUSALS
 
 
-_ORDER = (Outcome.CONTACTS, Outcome.NO_CONTACT, Outcome.NOT_FOUND, Outcome.SPECIAL)
+_ORDER = {Outcome.CONTACTS: 0, Outcome.NO_CONTACT: 1, Outcome.NOT_FOUND: 2, Outcome.SPECIAL: 3}
 
 
-def _better(one: Verdict | None, other: Verdict) -> Verdict:
-    """Return the verdict that says more: contacts before none, a definite no before a refusal; else the first."""
-    if one is None:
-        return other
-    rank = {outcome: place for place, outcome in enumerate(_ORDER)}
-    return other if rank.get(other[0].outcome, 9) < rank.get(one[0].outcome, 9) else one
+def says_more(one: NetworkAnswer, other: NetworkAnswer) -> bool:
+    """Does the second answer say more: contacts before none, a definite no before a refusal?"""
+    return _ORDER.get(other.outcome, 9) < _ORDER.get(one.outcome, 9)
 
 
-def put_off_for(verdict: Verdict) -> timedelta | None:
-    """Return when to ask again after a verdict that says nothing of the network, or None after one that does."""
-    answer, raw = verdict
-    if answer.outcome is Outcome.REFUSED:
+def put_off_for(read: NetworkAnswer, raw: Answer) -> timedelta | None:
+    """Return when to ask again after an answer that says nothing of the network, or None after one that does."""
+    if read.outcome is Outcome.REFUSED:
         return timedelta(minutes=15)
-    if answer.outcome is Outcome.UNUSABLE:
+    if read.outcome is Outcome.UNUSABLE:
         return timedelta(hours=1) if isinstance(raw.failure, TemporaryFailure) else timedelta(hours=24)
     return None

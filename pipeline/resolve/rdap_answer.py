@@ -166,6 +166,11 @@ def _registered(data: dict[str, Any], queried: Address, is_quick: bool) -> Range
     return min(stated, key=scope.size) if len(stated) > 1 else stated[0]
 
 
+def is_plain(data: dict[str, Any]) -> bool:
+    """True if the network's range is so plainly written that ipwhois is not asked about it."""
+    return _plain(data) is not None
+
+
 def _plain(data: dict[str, Any]) -> Range | None:
     """The quick way: the range where both ends are plainly written, as nearly all are; ipwhois could only say the same."""
     start, end = data.get("startAddress"), data.get("endAddress")

@@ -1,30 +1,33 @@
-"""Find the abuse contact of every address that has a case and none yet.
+"""Find the abuse contact of every address that has a case and none yet, or one that is to be looked up anew.
 
-Reads: cases SEEN and due, networks that were answered before, registries through two edges (RDAP, then WHOIS where RDAP
-gives no contact or refuses).  Writes: raw answers, netblocks, candidates with the reason kept, cases' contacts and states.
-Safe to repeat: an answered network is not asked again while its answer holds; cases are claimed by whole /16s (v6 /32s), so
-that two workers never ask for one network.  Standards: RFC 9224, 9082, 9083; RFC 3912.
+Reads: cases that are due, networks that were answered before, registries and the DNS through three edges.  Writes: raw
+answers, netblocks, the questions behind them, candidates with the reason kept, cases' contacts and states.
+Safe to repeat: what was answered is not asked again while it holds; cases are claimed by whole /16s (v6 /32s), so that two
+workers never ask for one network.  Standards: RFC 9224, 9082, 9083; RFC 3912.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, TryAgain
-from pipeline.resolve import asking, servers
-from pipeline.resolve.answers import Findings, listen
+from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, Tier, TryAgain
+from pipeline.resolve import answers, asking, choose, flat, servers, spoken
+from pipeline.resolve.answers import Findings
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.space import lookup_address
-from pipeline.resolve.work import MOST_AT_HOST, Work, hand_over, queue_next, reserve, room, server
+from pipeline.resolve.talk import Found
+from pipeline.resolve.work import MOST_AT_HOST, Work, forget_dropped, hand_over, reserve, room
 from pipeline.resolve.work import ResolveSettings as ResolveSettings
 from pipeline.resolve.work import Resolving as Resolving
+from pipeline.store import answers as kept_answers
 from pipeline.store import budgets, netblocks
 from pipeline.store import resolve as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
 from pipeline.store.netblocks import Known, Learnt
+from pipeline.store.resolve import Settled
 
 BY = "tocsin"
 UNIT = 2_000  # cases claimed at once, rounded up to whole blocks
@@ -46,30 +49,31 @@ class Result:
 def resolve(run: Resolving) -> Result:
     """Resolve every case that is due; what a registry makes us wait longer for than we have patience is put off.
 
-    Raises TryAgain if a bootstrap file is none: from it would follow that nobody answers for any address.
+    Raises TryAgain if the list of registries is empty: from it would follow that nobody answers for any address.
     """
-    for version, file in run.registries.items():
-        if not isinstance(file.get("services"), list):
-            raise TryAgain(f"The registry of registries for IPv{version} cannot be used", "it has no list of services")
-    work = Work({version: servers.index(file, version) for version, file in run.registries.items()})
+    if not any(run.rules.registries.values()):
+        raise TryAgain("The registry of registries cannot be used", "it has no list of services")
+    work = Work()
     with run.db.read() as connection:
         total = store.due_count(connection, run.clock())
     look_at = run.clock()
     while True:
         now = run.clock()
-        idle = not (work.waiting or work.under_way)
-        if (idle or (now >= look_at and _hungry(work, now))) and not _take_up(run, work):
-            if idle:
+        if (work.is_idle or (now >= look_at and _hungry(work, now))) and not _take_up(run, work):
+            if work.is_idle:
                 return Result(work.done, work.asked, work.wait, work.why)
             look_at = now + NEW_CASES
-        if work.waiting or work.under_way:
-            _go_on(run, work, listen(run, work))
+        if not work.is_idle:
+            findings = Findings()
+            answers.listen(run, work, findings)
+            answers.from_record(run, work, findings)
+            _go_on(run, work, findings)
         run.progress("contacts", work.done, total)
 
 
 def _hungry(work: Work, now: datetime) -> bool:
     """Could more be asked, if more cases were claimed?"""
-    askable = [len(queue) for key, queue in work.waiting.items() if work.not_before.get(key, now) <= now]
+    askable = [len(queue) for key, queue in work.queues.items() if work.not_before.get(key, now) <= now]
     return max(askable, default=0) < MOST_AT_HOST and len(work.lease) < MOST_HELD
 
 
@@ -77,9 +81,17 @@ def _hungry(work: Work, now: datetime) -> bool:
 
 
 def _take_up(run: Resolving, work: Work) -> bool:
-    """Claim more cases, settle those that need no question, and queue questions for the rest; False if none is due."""
-    with run.db.write() as connection:
-        lease, cases = store.claim_blocks(connection, run.worker_id, run.clock(), UNIT)
+    """Claim more cases, settle those that need no question, and look up the rest; False if none is due."""
+    if not work.blocks:
+        with run.db.read() as connection:
+            work.blocks.extend(store.due_blocks(connection, run.clock()))
+    cases: list[store.DueCase] = []
+    while work.blocks and len(cases) < UNIT:
+        some = [work.blocks.popleft() for _ in range(min(len(work.blocks), 50))]
+        with run.db.write() as connection:
+            lease, claimed = store.claim_blocks(connection, run.worker_id, run.clock(), some)
+        work.lease |= lease.claims
+        cases += claimed
     if not cases:
         return False
     worth = run.worth(cases)
@@ -91,7 +103,6 @@ def _take_up(run: Resolving, work: Work) -> bool:
             by_address[address].append(case.id)
         elif case.id in worth:
             special[case.id] = why
-    work.lease |= lease.claims
     _settle_at_once(run, work, [case.id for case in cases if case.id not in worth], special, by_address)
     return True
 
@@ -104,36 +115,89 @@ def _settle_at_once(
     left = sorted((address for address in by_address if address not in work.cases), key=int)
     for address, case_ids in by_address.items():
         work.cases[address] += case_ids
-    blocks = {netblocks.block_of(address) for address in left}
     with run.db.write() as connection:
         store.settle_special(connection, special, lease, now, BY)
         store.put_off(connection, weak, lease, now + LOOK_AGAIN)
-        covered = asking.narrowest(left, netblocks.known_in(connection, blocks, now))
-        orphans = [address for address in left if address not in covered and not server(work, address)]
-        learnt = [_orphan(run, address, now) for address in orphans]
-        covered |= zip(orphans, netblocks.learn(connection, learnt, now), strict=True)
+        covered = _known(connection, run, left, now)
+        covered |= _without_a_question(connection, run, [address for address in left if address not in covered], now)
         _settle(connection, run, work, covered, now)
     _forget(work, [*weak, *special])
-    for cell, addresses in groupby(left, lambda address: asking.cell_of(address, run.settings.caps)):
+    findings = Findings()
+    for cell, addresses in groupby(left, lambda address: asking.cell_of(address, run.rules.caps)):
         new = [address for address in addresses if address not in covered]
-        is_asked = bool(work.cells[cell])
+        is_looked_up = bool(work.cells[cell])
         work.cells[cell] = sorted([*work.cells[cell], *new], key=int)
-        if not is_asked:
-            queue_next(run, work, cell)
+        if not is_looked_up:
+            answers.begin(run, work, findings, cell)
+    if findings:
+        _go_on(run, work, findings)
 
 
-def _orphan(run: Resolving, address: Address, now: datetime) -> Learnt:
-    """No registry answers for the address (RFC 9224 section 4): a definite answer without a question."""
-    said = NetworkAnswer(Outcome.NOT_FOUND, "no-registry", cached=(address, address))
-    return Learnt(said, (), Answer("bootstrap", 0, "", b"", now, requests=0), now + run.settings.keep_negative)
+def _known(connection: Connection, run: Resolving, addresses: Sequence[Address], now: datetime) -> dict[Address, Known]:
+    """Return the addresses that a known network answers for; one that a person's word made ends with that word."""
+    blocks = {netblocks.block_of(address) for address in addresses}
+    known = flat.narrowest(addresses, netblocks.known_in(connection, blocks, now))
+    told = run.rules.spoken.told
+    ended = {one.netblock_id for address, one in known.items() if _is_override(one) and told(address) is None}
+    netblocks.end(connection, ended, now)
+    return {address: one for address, one in known.items() if _still_serves(run, one, address)}
+
+
+def _is_override(known: Known) -> bool:
+    return bool(known.links) and known.links[0].tier == Tier.OVERRIDE
+
+
+def _still_serves(run: Resolving, known: Known, address: Address) -> bool:
+    """Is this what would be found now?  Not if a person said otherwise, nor if every contact it had came back: the chain
+    goes on from there."""
+    mailboxes = [link.mailbox for link in known.links]
+    if (told := run.rules.spoken.told(address)) is not None:
+        return _is_override(known) and spoken.is_used(told, mailboxes)
+    if _is_override(known):
+        return False
+    living = [link for link in known.links if not link.is_dead]
+    return not known.links or any(not run.rules.spoken.objection(link.mailbox, address) for link in living)
+
+
+def _without_a_question(
+    connection: Connection, run: Resolving, addresses: Sequence[Address], now: datetime
+) -> dict[Address, Known]:
+    """Settle what a person said, and what no registry answers for (RFC 9224 section 4): nobody need be asked."""
+    learnt: dict[Address, Learnt] = {}
+    for address in addresses:
+        if (told := run.rules.spoken.told(address)) is not None:
+            learnt[address] = _learnt(run, spoken.found(told, address), address, now)
+        elif not servers.find(run.rules.registries.get(address.version, {}), address):
+            said = NetworkAnswer(Outcome.NOT_FOUND, "no-registry", cached=(address, address))
+            raw = Answer("bootstrap", 0, "", b"", now, requests=0)
+            learnt[address] = Learnt(said, (), raw, now + run.settings.keep_negative)
+    return dict(zip(learnt, netblocks.learn(connection, list(learnt.values()), now), strict=True))
 
 
 def _settle(
     connection: Connection, run: Resolving, work: Work, covered: Mapping[Address, Known], now: datetime
 ) -> None:
-    found = {case: known for address, known in covered.items() for case in work.cases.pop(address)}
+    found = {
+        case: settled
+        for address, known in covered.items()
+        for settled in [_settled(run, known, address)]
+        for case in work.cases.pop(address)
+    }
     store.settle(connection, found, Lease(run.worker_id, work.lease), now, BY)
     _forget(work, found)
+
+
+def _settled(run: Resolving, known: Known, address: Address) -> Settled:
+    """Take the first contact that lives and that no person objects to; a dead one rather than none."""
+    links = [link for link in known.links if not run.rules.spoken.objection(link.mailbox, address)]
+    best = next((link for link in links if not link.is_dead), links[0] if links else None)
+    if best is None:
+        return Settled(known.netblock_id, None, None, _nobody(known.outcome), known.expires_at)
+    return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, known.expires_at)
+
+
+def _nobody(outcome: Outcome) -> Outcome:
+    return Outcome.NO_CONTACT if outcome is Outcome.CONTACTS else outcome
 
 
 def _forget(work: Work, case_ids: Iterable[int]) -> None:
@@ -148,33 +212,78 @@ def _forget(work: Work, case_ids: Iterable[int]) -> None:
 def _go_on(run: Resolving, work: Work, findings: Findings) -> None:
     """Store what was found, take slots for questions in the same transaction, and hand these over."""
     now = run.clock()
-    if not findings and not any(room(work, key, now) for key in work.waiting):
+    if not findings and not any(room(work, key, now) for key in work.queues):
         return
+    began = Findings()
     with run.db.write() as connection:
-        _store(connection, run, work, findings, now)
+        _store(connection, run, work, findings, began, now)
         ready = list(reserve(connection, run, work, now))
-    for key, question, slot in ready:
-        hand_over(run, work, key, question, max((slot - now).total_seconds(), 0.0))
+    for pending, slot in ready:
+        hand_over(run, work, pending, max((slot - now).total_seconds(), 0.0))
+    if began:
+        _go_on(run, work, began)
 
 
-def _store(connection: Connection, run: Resolving, work: Work, findings: Findings, now: datetime) -> None:
+def _store(
+    connection: Connection, run: Resolving, work: Work, findings: Findings, began: Findings, now: datetime
+) -> None:
     """Write what was found, settle the cases that it covers, and go on with their cells."""
     for budget, until in findings.refused.items():
         budgets.postpone(connection, budget, until)
-    cells: dict[Cell, None] = {}
-    covered: dict[Address, Known] = {}
-    known = netblocks.learn(connection, [learnt for _, learnt in findings.learnt], now)
-    for (address, _), network in zip(findings.learnt, known, strict=True):
-        cells[cell := asking.cell_of(address, run.settings.caps)] = None
-        covered |= dict.fromkeys(asking.take(work.cells[cell], network), network)
+        work.not_before[budget] = max(until, work.not_before.get(budget, until))
+    kept_answers.keep(connection, findings.kept.values())
+    touched = dict.fromkeys(look_up.cell for look_up, _ in findings.found)
+    touched |= dict.fromkeys(look_up.cell for look_up in findings.ended)
+    for cell in touched:
+        work.under_look.pop(cell, None)
+    covered = _learn(connection, run, work, findings, touched, now)
     _settle(connection, run, work, covered, now)
+    _put_off(connection, run, work, findings, now)
+    forget_dropped(work)
+    for cell in touched:
+        answers.begin(run, work, began, cell)
+
+
+def _learn(
+    connection: Connection,
+    run: Resolving,
+    work: Work,
+    findings: Findings,
+    touched: dict[Cell, None],
+    now: datetime,
+) -> dict[Address, Known]:
+    """Store networks, and return the addresses that they answer for, the narrower network's before the wider one's."""
+    found = [(look_up.address, one) for look_up, whole in findings.found for one in (whole, *whole.beside)]
+    known = netblocks.learn(connection, [_learnt(run, one, address, now) for address, one in found], now)
+    covered: dict[Address, Known] = {}
+    for network in sorted(dict.fromkeys(known), key=lambda one: one.last - one.first):
+        for bits in asking.cells_of(network, run.rules.caps):
+            if (cell := (network.version, bits)) in work.cells:
+                taken = asking.take(work.cells[cell], network)
+                covered |= dict.fromkeys(taken, network)
+                look_up = work.under_look.get(cell)
+                if look_up is not None and look_up.address in taken:
+                    look_up.dropped = True
+                    del work.under_look[cell]
+                    touched[cell] = None
+    return covered
+
+
+def _learnt(run: Resolving, found: Found, address: Address, now: datetime) -> Learnt:
+    answer = found.answer
+    usable = tuple(choose.usable(answer))
+    keep = run.settings.keep if usable else run.settings.keep_negative
+    if answer.cached is None:  # a definite "no such network": it speaks of this address alone
+        answer = replace(answer, cached=(address, address))
+    return Learnt(answer, usable, found.raw, now + keep, found.steps)
+
+
+def _put_off(connection: Connection, run: Resolving, work: Work, findings: Findings, now: datetime) -> None:
     late: dict[datetime, list[int]] = defaultdict(list)
-    for address, until in findings.put_off.items():
-        cells[cell := asking.cell_of(address, run.settings.caps)] = None
-        work.cells[cell].remove(address)
-        late[until] += work.cases.pop(address)
+    for address, (cell, until) in findings.put_off.items():
+        if address in work.cells[cell]:
+            work.cells[cell].remove(address)
+            late[until] += work.cases.pop(address)
     for until, case_ids in late.items():
         store.put_off(connection, case_ids, Lease(run.worker_id, work.lease), until)
         _forget(work, case_ids)
-    for cell in cells:
-        queue_next(run, work, cell)

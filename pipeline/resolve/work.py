@@ -1,20 +1,32 @@
-"""Where a run of resolve stands: the cases it holds, the addresses to ask about, the questions and their slots.
+"""Where a run of resolve stands: the cases it holds, the look-ups under way, the questions and their slots.
 
-Reads and writes: budgets, within the caller's transaction; questions go to two edges.  Safe to repeat: a question is handed
-over after its slot was committed, and one that was lost with the process is asked again by whoever takes up its case.
+Reads and writes: budgets, within the caller's transaction; questions go to three edges.  Safe to repeat: a question is
+handed over after its slot was committed, and one that was lost with the process is asked again by whoever takes up its
+case.  A question that several look-ups wait for is asked once.
 """
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
+from heapq import heapify, heappop, heappush
 
-from pipeline.domain import Address, Clock, Progress, RdapQuestion, RdapReply, WhoisQuestion, WhoisReply, Wire
-from pipeline.resolve import asking, servers
-from pipeline.resolve.asking import Cell, Question
-from pipeline.resolve.scope import ScopeCaps
+from pipeline.domain import (
+    Address,
+    Clock,
+    NameQuestion,
+    NameReply,
+    Progress,
+    RdapQuestion,
+    RdapReply,
+    WhoisQuestion,
+    WhoisReply,
+    Wire,
+)
+from pipeline.resolve import asking, talk
+from pipeline.resolve.asking import Cell
+from pipeline.resolve.rules import Rules
+from pipeline.resolve.talk import Asked, Heard, Pursuit
 from pipeline.store import budgets
 from pipeline.store import resolve as store
 from pipeline.store.budgets import Limit, Reservation
@@ -24,94 +36,134 @@ from pipeline.store.resolve import DueCase
 AHEAD = timedelta(milliseconds=250)  # before its slot a question may be handed over: it cannot be called back
 MOST_AT_HOST = 200  # questions under way to one server, where no rate keeps them fewer
 MOST_UNDER_WAY = 500  # questions; an edge holds more
+MOST_REMEMBERED = 20_000  # answers that serve more than one look-up of a run
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveSettings:
-    """What this stage needs of the settings.  Rates are questions a second by host; 0: no limit."""
+    """What this stage needs of the settings.  Rates are questions a second by host or DNS zone; 0: no limit."""
 
     rate: float
     rates: Mapping[str, float]
     per_day: Mapping[str, int]
     keep: timedelta
     keep_negative: timedelta
-    whois_hosts: Mapping[str, tuple[str, int]]  # registry -> host, port; empty: WHOIS is not asked
     whois_rate: float
+    names_rate: float = 0.0
     allow_documentation: bool = False
-    caps: ScopeCaps = field(default_factory=ScopeCaps)
-
-    def __post_init__(self) -> None:
-        if asking.widest(self.caps, 4) < 16 or asking.widest(self.caps, 6) < 32:
-            raise ValueError(
-                "an answer that speaks for more than a /16 (v6 /32) would reach into another worker's block"
-            )
 
 
 @dataclass(frozen=True, slots=True)
 class Resolving:
-    """What one run is given.  `registries`: IANA's bootstrap files by IP version.  `worth`: may a case still reach its
-    campaign's minimum level?  `patience`: what a registry makes us wait longer for is put off."""
+    """What one run is given.  `worth`: may a case still reach its campaign's minimum level?"""
 
     db: Database
     rdap: Wire[RdapQuestion, RdapReply]
     whois: Wire[WhoisQuestion, WhoisReply]
-    registries: Mapping[int, Mapping[str, Any]]
+    names: Wire[NameQuestion, NameReply]
+    rules: Rules
     settings: ResolveSettings
     worth: Callable[[Sequence[DueCase]], set[int]]
     worker_id: int
     clock: Clock
     progress: Progress
-    patience: timedelta
+
+    def __post_init__(self) -> None:
+        if asking.widest(self.rules.caps, 4) < 16 or asking.widest(self.rules.caps, 6) < 32:
+            raise ValueError(
+                "an answer that speaks for more than a /16 (v6 /32) would reach into another worker's block"
+            )
+
+
+@dataclass(eq=False, slots=True)
+class LookUp:
+    """One address of a cell that is being looked up.  `dropped`: another answer has settled it meanwhile."""
+
+    cell: Cell
+    address: Address
+    pursuit: Pursuit
+    paused_until: datetime | None = None
+    dropped: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Pending:
+    """A question that is to be asked or under way, and the look-ups that wait for its answer."""
+
+    asked: Asked
+    budget: str
+    waiting: list[LookUp]
 
 
 @dataclass(slots=True)
 class Work:
     """Where a run stands: the cases it holds, the addresses that nothing known answers for yet, the questions."""
 
-    servers: Mapping[int, servers.Index]
+    blocks: deque[Address] = field(default_factory=deque)  # due and not yet claimed, those of the most cases first
     lease: dict[int, int] = field(default_factory=dict)  # case -> claim number
     cases: dict[Address, list[int]] = field(default_factory=lambda: defaultdict(list))  # by the address to look up
     cells: dict[Cell, list[Address]] = field(
         default_factory=lambda: defaultdict(list)
-    )  # sorted; the first is asked about
-    waiting: dict[str, deque[Question]] = field(default_factory=lambda: defaultdict(deque))  # by budget
+    )  # sorted; the first is looked up
+    under_look: dict[Cell, LookUp] = field(default_factory=dict)
+    fresh: deque[tuple[LookUp, Asked]] = field(default_factory=deque)  # questions that may have been answered before
+    pending: dict[str, Pending] = field(default_factory=dict)  # by the question's text
+    queues: dict[str, list[tuple[int, int, Pending]]] = field(default_factory=dict)  # budget -> heap, most cases first
     not_before: dict[str, datetime] = field(default_factory=dict)  # by budget: no slot is free earlier
-    under_way: dict[int, tuple[str, Question]] = field(default_factory=dict)
+    under_way: dict[int, Pending] = field(default_factory=dict)
     at_host: Counter[str] = field(default_factory=Counter)
+    remembered: dict[str, Heard] = field(default_factory=dict)  # by the question's text
     asked: int = 0
+    queued: int = 0
     done: int = 0
     wait: datetime | None = None
     why: str = ""
 
+    @property
+    def is_idle(self) -> bool:
+        return not (self.fresh or self.queues or self.under_way)
 
-def server(work: Work, address: Address) -> str:
-    return servers.find(work.servers.get(address.version, {}), address)
 
-
-def queue_next(run: Resolving, work: Work, cell: Cell) -> None:
-    """Queue a question about the cell's first address, if any is left."""
-    if not work.cells[cell]:
-        del work.cells[cell]
+def queue(run: Resolving, work: Work, look_up: LookUp, asked: Asked) -> None:
+    """Let a look-up wait for the answer to a question, which is asked once for all that wait for it."""
+    text = talk.source(asked)
+    if (pending := work.pending.get(text)) is not None:
+        pending.waiting.append(look_up)
         return
-    address = work.cells[cell][0]
-    base = server(work, address)
-    queue(run, work, Question(address, f"{base.rstrip('/')}/ip/{address}", asking.registry_of(base)))
+    pending = work.pending[text] = Pending(asked, talk.budget(asked, run.rules.zones), [look_up])
+    work.queued += 1
+    weight = len(work.cells.get(look_up.cell, ()))
+    heappush(work.queues.setdefault(pending.budget, []), (-weight, work.queued, pending))
 
 
-def queue(run: Resolving, work: Work, question: Question) -> None:
-    work.waiting[_budget(run, question)].append(question)
+def forget_dropped(work: Work) -> None:
+    """Take the questions that nobody waits for any longer out of the queues."""
+    for budget, queued in list(work.queues.items()):
+        wanted = [entry for entry in queued if any(not each.dropped for each in entry[2].waiting)]
+        for entry in queued if len(wanted) < len(queued) else ():
+            if all(each.dropped for each in entry[2].waiting):
+                work.pending.pop(talk.source(entry[2].asked), None)
+        if not wanted:
+            del work.queues[budget]
+        elif len(wanted) < len(queued):
+            heapify(wanted)
+            work.queues[budget] = wanted
 
 
-def _budget(run: Resolving, question: Question) -> str:
-    if question.said is not None:
-        return f"whois:{run.settings.whois_hosts[question.registry][0]}"
-    return f"rdap:{urlsplit(question.url).hostname or ''}"
+def remember(work: Work, asked: Asked, heard: Heard) -> None:
+    """Keep an answer that other look-ups of this run may need: of the DNS, of an AS, of a network above."""
+    if len(work.remembered) >= MOST_REMEMBERED:
+        del work.remembered[next(iter(work.remembered))]
+    work.remembered[talk.source(asked)] = heard
 
 
 def _limit(run: Resolving, key: str) -> Limit:
     kind, _, host = key.partition(":")
-    rate = run.settings.whois_rate if kind == "whois" else run.settings.rates.get(host, run.settings.rate)
-    return Limit(key, rate, run.settings.per_day.get(host, 0))
+    if kind == "rdap":
+        return Limit(key, run.settings.rates.get(host, run.settings.rate), run.settings.per_day.get(host, 0))
+    if kind == "whois":
+        return Limit(key, run.settings.whois_rate, run.settings.per_day.get(host, 0))
+    return Limit(key, run.settings.names_rate if host in run.rules.zones else 0.0)
 
 
 def room(work: Work, key: str, now: datetime) -> int:
@@ -119,14 +171,12 @@ def room(work: Work, key: str, now: datetime) -> int:
     if work.not_before.get(key, now) > now:
         return 0
     free = min(MOST_AT_HOST - work.at_host[key], MOST_UNDER_WAY - len(work.under_way))
-    return max(min(free, len(work.waiting[key])), 0)
+    return max(min(free, len(work.queues[key])), 0)
 
 
-def reserve(
-    connection: Connection, run: Resolving, work: Work, now: datetime
-) -> Iterator[tuple[str, Question, datetime]]:
+def reserve(connection: Connection, run: Resolving, work: Work, now: datetime) -> Iterator[tuple[Pending, datetime]]:
     """Yield the questions that have a slot, each with its time, and note when the other budgets have one."""
-    limits = [_limit(run, key) for key in work.waiting if room(work, key, now)]
+    limits = [_limit(run, key) for key in work.queues if room(work, key, now)]
     paused = store.paused(connection, [limit.key for limit in limits if not limit.per_second], now)
     work.not_before |= paused
     under_way = len(work.under_way)
@@ -137,17 +187,19 @@ def reserve(
             work.not_before[limit.key] = reservation.wait
         under_way += len(reservation.slots)
         for slot in reservation.slots:
-            yield limit.key, work.waiting[limit.key].popleft(), slot
-        if not work.waiting[limit.key]:
-            del work.waiting[limit.key]
+            yield heappop(work.queues[limit.key])[2], slot
+        if not work.queues[limit.key]:
+            del work.queues[limit.key]
 
 
-def hand_over(run: Resolving, work: Work, budget: str, question: Question, delay: float) -> None:
+def hand_over(run: Resolving, work: Work, pending: Pending, delay: float) -> None:
     work.asked += 1
-    work.at_host[budget] += 1
-    work.under_way[work.asked] = (budget, question)
-    if question.said is None:
-        run.rdap.ask(RdapQuestion(work.asked, question.url, delay))
-    else:
-        host, port = run.settings.whois_hosts[question.registry]
-        run.whois.ask(WhoisQuestion(work.asked, host, port, asking.whois_text(question), delay))
+    work.at_host[pending.budget] += 1
+    work.under_way[work.asked] = pending
+    match replace(pending.asked, key=work.asked, delay=delay):
+        case RdapQuestion() as asked:
+            run.rdap.ask(asked)
+        case WhoisQuestion() as asked:
+            run.whois.ask(asked)
+        case NameQuestion() as asked:
+            run.names.ask(asked)

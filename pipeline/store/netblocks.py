@@ -4,46 +4,66 @@ Reads: netblocks, netblock_contacts, contacts.  Writes: raw answers, netblocks, 
 unique by mailbox, a raw answer by hash and source; of one range the newest answer stands, so storing again adds no second.
 """
 
-import hashlib
-import zlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, or_, select, tuple_, update
+from sqlalchemy import Connection, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome
+from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome, Step
+from pipeline.store import answers
 from pipeline.store.any_of import any_of
 from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
-from pipeline.store.tables import contacts, netblock_contacts, netblocks, raw_answers
+from pipeline.store.tables import contacts, lookup_steps, netblock_contacts, netblocks
 
 BLOCK_BITS = {4: 16, 6: 96}  # host bits of a block: an IPv4 /16, an IPv6 /32
 NEAR = 16  # blocks: ranges this close are read as one
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A usable candidate of a network: its netblock_contacts.id, contact and tier, and whether mail to it came back."""
+
+    id: int
+    contact_id: int
+    mailbox: str
+    tier: int
+    is_dead: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """A network that answers for a range: its outcome, and the best contact if it has one."""
+    """A network that answers for a range: its outcome, and its contacts if it has any."""
 
     netblock_id: int
     first: int
     last: int
     version: int
     outcome: Outcome
-    contact: int | None  # netblock_contacts.id
+    links: tuple[Link, ...] = ()  # usable, best first
+    expires_at: datetime | None = None
+
+    @property
+    def contact(self) -> int | None:
+        """The netblock_contacts.id of the first whose mailbox is not dead, else of the first."""
+        living = (link.id for link in self.links if not link.is_dead)
+        return next(living, self.links[0].id if self.links else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """One judged answer that is to be stored.  `usable`: the candidates that may be written to, best first."""
+    """One judged answer that is to be stored.  `usable`: the candidates that may be written to, best first.  `steps`: the
+    questions behind it."""
 
     answer: NetworkAnswer
     usable: tuple[Candidate, ...]
     raw: Answer
     expires_at: datetime
+    steps: tuple[Step, ...] = ()
 
 
 def block_of(address: Address) -> Address:
@@ -77,26 +97,25 @@ def _ranges(blocks: Collection[Address]) -> list[tuple[Address, Address]]:
 
 STANDING = netblocks.c.valid_to.is_(None)
 RANGE = tuple_(netblocks.c.first_address, netblocks.c.last_address)
-NETWORK = select(netblocks.c.id, netblocks.c.first_address, netblocks.c.last_address, netblocks.c.outcome).where(
-    STANDING
-)
+NETWORK = select(
+    *(netblocks.c[name] for name in ("id", "first_address", "last_address", "outcome", "expires_at"))
+).where(STANDING)
 
 
 def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[Known]:
-    """Return networks with the best contact of each: the first usable one whose mailbox is not dead, else the first."""
-    dead = case((contacts.c.state == ContactState.DEAD, 1), else_=0)
+    """Return networks with their usable contacts, best first."""
+    columns = (netblock_contacts.c.netblock_id, netblock_contacts.c.id, netblock_contacts.c.tier)
     links = (
-        select(netblock_contacts.c.netblock_id, netblock_contacts.c.id)
+        select(*columns, contacts.c.id.label("contact_id"), contacts.c.mailbox, contacts.c.state)
         .join(contacts, contacts.c.id == netblock_contacts.c.contact_id)
         .where(netblock_contacts.c.rejected == "", netblock_contacts.c.valid_to.is_(None))
-        .order_by(dead.desc(), netblock_contacts.c.rank.desc())
+        .order_by(netblock_contacts.c.netblock_id, netblock_contacts.c.rank)
     )
-    best: dict[int, int] = {}
+    usable: dict[int, list[Link]] = defaultdict(list)
     for chunk in chunks([row["id"] for row in found]):
-        for netblock_id, link_id in connection.execute(
-            links.where(any_of(connection, netblock_contacts.c.netblock_id, chunk))
-        ):
-            best[netblock_id] = link_id
+        for one in connection.execute(links.where(any_of(connection, netblock_contacts.c.netblock_id, chunk))):
+            dead = one.state == ContactState.DEAD
+            usable[one.netblock_id].append(Link(one.id, one.contact_id, one.mailbox, one.tier, dead))
     return [
         Known(
             row["id"],
@@ -104,7 +123,8 @@ def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[K
             int(row["last_address"]),
             row["first_address"].version,
             Outcome(row["outcome"]),
-            best.get(row["id"]),
+            tuple(usable[row["id"]]),
+            row["expires_at"],
         )
         for row in found
     ]
@@ -121,10 +141,12 @@ def learn(connection: Connection, learnt: Sequence[Learnt], now: datetime) -> li
     if not learnt:
         return []
     newest = {_range(item): item for item in learnt}
-    raw_ids = _keep_raw(connection, [item.raw for item in newest.values()])
+    raws = [item.raw for item in newest.values()]
+    raws += [step.raw for item in newest.values() for step in item.steps if step.raw is not None]
+    raw_ids = answers.keep(connection, raws)
     for chunk in chunks(list(newest), 400):
         connection.execute(update(netblocks).where(STANDING, RANGE.in_(chunk)).values(valid_to=now))
-    made = (_netblock(item, raw_ids[_raw_key(item.raw)], now) for item in newest.values())
+    made = (_netblock(item, raw_ids[answers.key_of(item.raw)], now) for item in newest.values())
     insert_rows(connection, netblocks, NETBLOCK_COLUMNS, made)
     found = [row for chunk in chunks(list(newest), 400) for row in rows(connection, NETWORK.where(RANGE.in_(chunk)))]
     ids = {(row["first_address"], row["last_address"]): row["id"] for row in found}
@@ -135,40 +157,32 @@ def learn(connection: Connection, learnt: Sequence[Learnt], now: datetime) -> li
         for candidate in item.answer.candidates
     )
     insert_rows(connection, netblock_contacts, LINK_COLUMNS, links)
+    steps = (
+        _step(ids[within], number, step, raw_ids)
+        for within, item in newest.items()
+        for number, step in enumerate(item.steps)
+    )
+    insert_rows(connection, lookup_steps, STEP_COLUMNS, steps)
     known = {one.netblock_id: one for one in _known(connection, found)}
     return [known[ids[_range(item)]] for item in learnt]
+
+
+def dead_mailboxes(connection: Connection) -> frozenset[str]:
+    """Return the mailboxes that mail came back from for good."""
+    query = select(contacts.c.mailbox).where(contacts.c.state == ContactState.DEAD)
+    return frozenset(connection.execute(query).scalars())
+
+
+def end(connection: Connection, netblock_ids: Collection[int], now: datetime) -> None:
+    """Let networks answer for nothing from now on: what they rested on was taken back."""
+    for chunk in chunks(list(netblock_ids)):
+        connection.execute(update(netblocks).where(STANDING, netblocks.c.id.in_(chunk)).values(valid_to=now))
 
 
 def _range(item: Learnt) -> tuple[Address, Address]:
     if item.answer.cached is None:
         raise ValueError(f"an answer without a range cannot be stored: {item.answer.outcome}")
     return item.answer.cached
-
-
-def _raw_key(raw: Answer) -> tuple[bytes, str]:
-    return hashlib.sha256(raw.body).digest(), raw.source
-
-
-def _keep_raw(connection: Connection, answers: Sequence[Answer]) -> dict[tuple[bytes, str], int]:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = [
-        {
-            "sha256": _raw_key(raw)[0],
-            "source": raw.source,
-            "content_type": raw.content_type,
-            "status": raw.status,
-            "body": zlib.compress(raw.body, 6),
-            "at": raw.at,
-        }
-        for raw in answers
-    ]
-    connection.execute(dialect.insert(raw_answers).on_conflict_do_nothing(), values)
-    found: dict[tuple[bytes, str], int] = {}
-    for chunk in chunks([value["sha256"] for value in values]):
-        query = select(raw_answers.c.id, raw_answers.c.sha256, raw_answers.c.source)
-        for row in connection.execute(query.where(any_of(connection, raw_answers.c.sha256, chunk))):
-            found[bytes(row.sha256), row.source] = row.id
-    return found
 
 
 NETBLOCK_COLUMNS = (
@@ -202,11 +216,19 @@ def _keep_contacts(connection: Connection, candidates: Sequence[Candidate], now:
 
 LINK_COLUMNS = (
     *("netblock_id", "contact_id", "candidate", "tier", "rank", "confidence", "source", "path", "note", "rejected"),
-    "valid_from",
+    *("step", "valid_from"),
 )
 
 
 def _link(netblock_id: int, candidate: Candidate, contact_id: int | None, now: datetime) -> tuple[Any, ...]:
     one = candidate
     places = (one.tier, one.rank, one.confidence, one.source, one.path, one.note, one.rejected)
-    return (netblock_id, contact_id, one.mailbox, *places, now)
+    return (netblock_id, contact_id, one.mailbox, *places, one.step, now)
+
+
+STEP_COLUMNS = ("netblock_id", "number", "kind", "question", "outcome", "why", "raw_answer_id", "at")
+
+
+def _step(netblock_id: int, number: int, step: Step, raw_ids: Mapping[answers.Key, int]) -> tuple[Any, ...]:
+    raw_id = raw_ids[answers.key_of(step.raw)] if step.raw is not None else None
+    return (netblock_id, number, step.kind.value, step.question, step.outcome.value, step.why, raw_id, step.at)

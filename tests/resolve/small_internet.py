@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from pipeline.net import rdap, whois
+from pipeline.net import names, rdap, whois
 from pipeline.net.http import HttpSettings
+from pipeline.net.nameserver import DnsSettings, Nameserver
 from pipeline.net.whois import WhoisSettings
+from pipeline.resolve import servers
+from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings, Resolving, Result, resolve
-from pipeline.sandbox import rdap_server, whois_server
+from pipeline.sandbox import dns_server, rdap_server, whois_server
 from pipeline.sandbox.networks import Fault, Network, RangeTable, RdapFault
 from pipeline.sandbox.rdap_server import RdapTable
 from pipeline.sandbox.recorded import Recorded
@@ -27,10 +30,10 @@ SETTINGS = ResolveSettings(
     per_day={},
     keep=timedelta(days=30),
     keep_negative=timedelta(days=7),
-    whois_hosts={},
     whois_rate=0,
     allow_documentation=True,
 )
+PATIENCE = timedelta(seconds=30)
 
 
 def clock() -> datetime:
@@ -52,6 +55,8 @@ class Internet:
     log: rdap_server.Log = field(default_factory=list)
     whois_hosts: dict[str, tuple[str, int]] = field(default_factory=dict)
     whois_log: whois_server.Log = field(default_factory=list)
+    dns: int = 53
+    dns_log: dns_server.Log = field(default_factory=list)
 
     @property
     def asked(self) -> list[str]:
@@ -99,6 +104,13 @@ def files(net: Internet) -> dict[int, Mapping[str, Any]]:
     return {v: rdap.fetch_json(f"{net.root}bootstrap/ipv{v}.json", HTTP, clock).value for v in (4, 6)}
 
 
+def rules(net: Internet, lists: Mapping[int, Mapping[str, Any]], **given: Any) -> Rules:
+    """How look-ups go: RDAP, and WHOIS where the Internet has a server for it; `given` replaces parts of it."""
+    indices = {version: servers.index(lists.get(version, {}), version) for version in (4, 6)}
+    hosts = given.pop("whois_hosts", net.whois_hosts)
+    return Rules(indices, patience=given.pop("patience", PATIENCE), whois_hosts=hosts, **given)
+
+
 @contextlib.contextmanager
 def resolving(
     db: Database,
@@ -107,22 +119,29 @@ def resolving(
     *,
     http: HttpSettings = HTTP,
     settings: ResolveSettings = SETTINGS,
+    by: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Iterator[Resolving]:
-    """What a run is given, over real edges; `given` replaces parts of it."""
-    with rdap.edge(http, clock) as asks, whois.edge(WhoisSettings(timeout=5.0, allow_loopback=True), clock) as names:
+    """What a run is given, over real edges; `given` replaces parts of it, `by` parts of the rules."""
+    dns = DnsSettings((Nameserver(ip_address("127.0.0.1"), net.dns),), timeout=2.0)
+    with (
+        rdap.edge(http, clock) as asks,
+        whois.edge(WhoisSettings(timeout=5.0, allow_loopback=True), clock) as texts,
+        names.edge(dns, clock) as finds,
+    ):
+        lists = given.pop("registries", None) or files(net)
         yield Resolving(
             **{
                 "db": db,
                 "rdap": asks,
-                "whois": names,
-                "registries": given.pop("registries", None) or files(net),
+                "whois": texts,
+                "names": finds,
+                "rules": rules(net, lists, **(by or {})),
                 "settings": settings,
                 "worth": everybody,
                 "worker_id": worker_id,
                 "clock": clock,
                 "progress": silent,
-                "patience": timedelta(seconds=30),
                 **given,
             }
         )

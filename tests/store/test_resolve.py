@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from pipeline.domain import Address, Answer, Candidate, CaseState, ContactState, NetworkAnswer, Outcome
 from pipeline.store import budgets, netblocks, workers
@@ -15,6 +15,7 @@ from pipeline.store import tables as t
 from pipeline.store.db import Database
 from pipeline.store.lives import Lease
 from pipeline.store.netblocks import Known, Learnt
+from pipeline.store.resolve import Settled
 from tests import cases as seed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -44,6 +45,18 @@ def learn(db: Database, now: datetime, *items: Learnt) -> list[Known]:
         return netblocks.learn(connection, items, now)
 
 
+def claim(
+    connection: Connection, worker: int, now: datetime, blocks: int | None = None
+) -> tuple[Lease, list[store.DueCase]]:
+    return store.claim_blocks(connection, worker, now, store.due_blocks(connection, now)[:blocks])
+
+
+def given(network: Known) -> Settled:
+    link = next(iter(network.links), None)
+    contact = link.contact_id if link is not None else None
+    return Settled(network.netblock_id, network.contact, contact, network.outcome, network.expires_at)
+
+
 def known(db: Database, now: datetime, *blocks: str) -> list[int]:
     with db.read() as connection:
         return [one.netblock_id for one in netblocks.known_in(connection, [at(block) for block in blocks], now)]
@@ -52,7 +65,7 @@ def known(db: Database, now: datetime, *blocks: str) -> list[int]:
 # --- claims ----------------------------------------------------------------------------------------------------------
 
 
-def test_cases_are_claimed_by_whole_blocks_in_the_order_of_addresses(db: Database, now: datetime) -> None:
+def test_cases_are_claimed_by_whole_blocks_those_of_the_most_cases_first(db: Database, now: datetime) -> None:
     campaign = seed.campaign(db, now)
     texts = ("203.0.113.1", "192.0.2.1", "2001:db8::1", "192.0.2.9", "192.0.2.5")
     seed.cases(db, now, campaign, map(at, texts))
@@ -61,13 +74,14 @@ def test_cases_are_claimed_by_whole_blocks_in_the_order_of_addresses(db: Databas
     worker = seed.worker(db, now)
     with db.write() as connection:
         assert store.due_count(connection, now) == 5
-        lease, first = store.claim_blocks(connection, worker, now, 2)
-        assert sorted(case.id for case in first) == [2, 4, 5]  # a whole block, though more than two
+        assert list(map(str, store.due_blocks(connection, now))) == ["192.0.0.0", "203.0.0.0", "2001:db8::"]
+        lease, first = claim(connection, worker, now, 1)
+        assert sorted(case.id for case in first) == [2, 4, 5]
         assert lease.claims == {2: 1, 4: 1, 5: 1}
         assert {(str(case.block), case.topic, case.minimum_level) for case in first} == {("192.0.0.0", "open_proxy", 0)}
-        _, rest = store.claim_blocks(connection, worker, now, 9)
+        _, rest = claim(connection, worker, now)
         assert sorted(case.id for case in rest) == [1, 3]
-        assert store.claim_blocks(connection, worker, now, 9) == (Lease(worker, {}), [])
+        assert claim(connection, worker, now) == (Lease(worker, {}), [])
 
 
 def test_a_block_is_left_to_the_living_worker_that_holds_a_case_of_it(db: Database, now: datetime) -> None:
@@ -75,13 +89,15 @@ def test_a_block_is_left_to_the_living_worker_that_holds_a_case_of_it(db: Databa
     seed.cases(db, now, campaign, [at("192.0.2.1")])
     worker, other = seed.worker(db, now), seed.another_worker(db, now)
     with db.write() as connection:
-        store.claim_blocks(connection, worker, now, 9)
+        claim(connection, worker, now)
     seed.cases(db, now, campaign, [at("192.0.2.2"), at("198.51.100.1")])
     with db.write() as connection:
-        assert [case.id for case in store.claim_blocks(connection, other, now, 1)[1]] == [3]
-        assert store.claim_blocks(connection, other, now, 9)[1] == []
+        assert [str(block) for block in store.due_blocks(connection, now)] == ["198.51.0.0"]
+        blocks = [at("192.0.0.0"), at("198.51.0.0")]  # as a list that was made before
+        assert [case.id for case in store.claim_blocks(connection, other, now, blocks)[1]] == [3]
+        assert store.claim_blocks(connection, other, now, blocks)[1] == []
         workers.end(connection, worker, now)
-        assert [case.id for case in store.claim_blocks(connection, other, now, 9)[1]] == [1, 2]
+        assert [case.id for case in store.claim_blocks(connection, other, now, blocks)[1]] == [1, 2]
 
 
 def test_what_another_worker_has_taken_since_is_neither_settled_nor_put_off(db: Database, now: datetime) -> None:
@@ -89,11 +105,11 @@ def test_what_another_worker_has_taken_since_is_neither_settled_nor_put_off(db: 
     seed.cases(db, now, campaign, [at(f"192.0.2.{n}") for n in range(1, 5)])
     worker = seed.worker(db, now)
     with db.write() as connection:
-        lease, _ = store.claim_blocks(connection, worker, now, 9)
+        lease, _ = claim(connection, worker, now)
         connection.execute(update(t.cases).where(t.cases.c.id.in_([2, 4])).values(claim=9))
     [network] = learn(db, now, learnt(now, "192.0.2.0", "192.0.2.255"))
     with db.write() as connection:
-        store.settle(connection, {1: network, 2: network}, lease, now, "tocsin")
+        store.settle(connection, {1: given(network), 2: given(network)}, lease, now, "tocsin")
         store.put_off(connection, [3, 4], lease, now + HOUR)
     found = seed.all_cases(db)
     assert [case["state"] for case in found] == ["resolved", "seen", "seen", "seen"]
@@ -106,7 +122,7 @@ def test_cases_without_a_contact_end_with_the_outcome_as_the_reason(db: Database
     seed.cases(db, now, campaign, [at("192.0.2.1"), at("192.0.2.2"), at("10.0.0.1")])
     worker = seed.worker(db, now)
     with db.write() as connection:
-        lease, _ = store.claim_blocks(connection, worker, now, 9)
+        lease, _ = claim(connection, worker, now)
     none, nowhere = learn(
         db,
         now,
@@ -114,7 +130,7 @@ def test_cases_without_a_contact_end_with_the_outcome_as_the_reason(db: Database
         learnt(now, "192.0.2.2", "192.0.2.2", (), outcome=Outcome.NOT_FOUND),
     )
     with db.write() as connection:
-        store.settle(connection, {1: none, 2: nowhere}, lease, now, "tocsin")
+        store.settle(connection, {1: given(none), 2: given(nowhere)}, lease, now, "tocsin")
         store.settle_special(connection, {3: "private"}, lease, now, "tocsin")
     found = seed.all_cases(db)
     assert [case["event"] for case in found] == [
@@ -122,8 +138,37 @@ def test_cases_without_a_contact_end_with_the_outcome_as_the_reason(db: Database
         ("case.no_contact", "not_found"),
         ("case.no_contact", "special:private"),
     ]
-    assert {(case["state"], case["due_at"], case["worker_id"]) for case in found} == {("no_contact", None, None)}
+    assert {(case["state"], case["worker_id"]) for case in found} == {("no_contact", None)}
+    assert [case["due_at"] for case in found] == [now + DAY, now + DAY, None]  # when the answers hold no longer
     assert [case["netblock_id"] for case in found] == [none.netblock_id, nowhere.netblock_id, None]
+
+
+def test_a_contact_that_is_looked_up_anew_stays_or_gives_way(db: Database, now: datetime) -> None:
+    campaign = seed.campaign(db, now)
+    seed.cases(db, now, campaign, [at("192.0.2.1"), at("192.0.2.2"), at("192.0.2.3"), at("192.0.2.4")])
+    worker = seed.worker(db, now)
+    old, new = (learnt(now, "192.0.2.0", "192.0.2.255", (f"{who}@one.example",)) for who in ("old", "new"))
+    [network] = learn(db, now, old)
+    with db.write() as connection:
+        lease, _ = claim(connection, worker, now)
+        store.settle(connection, dict.fromkeys(range(1, 5), given(network)), lease, now, "tocsin")
+        assert store.due_count(connection, now) == 0
+        connection.execute(update(t.cases).where(t.cases.c.id == 4).values(contact_due_at=now + 2 * DAY))
+    later = now + DAY
+    [same, other] = learn(db, later, old)[0], learn(db, later, new)[0]
+    with db.write() as connection:
+        lease, due = claim(connection, worker, later)
+        assert sorted(case.id for case in due) == [1, 2, 3]
+        nobody = Settled(other.netblock_id, None, None, Outcome.NO_CONTACT, later + DAY)
+        store.settle(connection, {1: given(same), 2: given(other), 3: nobody}, lease, later, "tocsin")
+    found = seed.all_cases(db)[:3]
+    assert [(case["state"], case["event"]) for case in found] == [
+        ("resolved", ("case.contact_found", "")),
+        ("resolved", ("case.next_contact", "looked-up-anew")),
+        ("no_contact", ("case.no_contact", "no_contact")),
+    ]
+    assert [case["contact_due_at"] for case in found] == [same.expires_at, other.expires_at, None]
+    assert found[2]["due_at"] == later + DAY
 
 
 # --- networks --------------------------------------------------------------------------------------------------------

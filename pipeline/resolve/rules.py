@@ -1,0 +1,53 @@
+"""What a look-up goes by: the order of the chain, who is asked where, and what people have said.
+
+Pure records; the run makes them once from the settings and from what is stored.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from pipeline.domain import Address
+from pipeline.resolve import servers
+from pipeline.resolve.scope import ScopeCaps
+from pipeline.resolve.spoken import Spoken
+
+ENOUGH = 40  # confidence of a contact at which the chain ends; the mailbox of a network that is marked invalid has less
+
+
+class Route(Protocol):
+    """Who hears of a country's cases: `kind` is direct, copy, digest or partner."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def mailbox(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`registries`: base URLs by version of IP.  `autnums`: IANA's file for AS numbers.  `spoken`: what people said of
+    contacts.  `dead`: mailboxes that came back.  `check_mail`: is the DNS asked?"""
+
+    registries: Mapping[int, servers.Index]
+    chain: tuple[str, ...] = ("network", "whois")
+    caps: ScopeCaps = field(default_factory=ScopeCaps)
+    patience: timedelta = timedelta(days=365)
+    whois_hosts: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+    autnums: Mapping[str, Any] = field(default_factory=dict)
+    origin_zone: str = ""
+    origin6_zone: str = ""
+    directory_zone: str = ""
+    check_mail: bool = False
+    use_search: bool = False
+    allow_loopback: bool = False  # referrals to this host are followed: the sandbox
+    dead: frozenset[str] = frozenset()
+    spoken: Spoken = field(default_factory=Spoken)
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    country: Callable[[Address], str] = lambda _: ""
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return tuple(zone for zone in (self.origin_zone, self.origin6_zone, self.directory_zone) if zone)

@@ -1,0 +1,104 @@
+"""What people said about contacts, as a look-up goes by it: whom a range is to be told through, and who is not written to.
+
+Pure.  Of words on ranges around one address the narrowest counts, of one range the newest first.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pipeline.domain import Address, Answer, Candidate, NetworkAnswer, Outcome, Step, StepKind, Tier
+from pipeline.resolve.flat import Flat
+from pipeline.resolve.rdap_search import by_block
+from pipeline.resolve.scope import Range, covers
+from pipeline.resolve.talk import Found
+
+BY_A_PERSON = "by-person"  # the reason of a rejection
+CERTAIN = 100  # confidence of a contact that a person named
+
+
+class Word(Protocol):
+    """One word of a person: `verdict` is use or reject; `first` and `last` are None where it holds everywhere."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def first(self) -> Address | None: ...
+    @property
+    def last(self) -> Address | None: ...
+    @property
+    def mailbox(self) -> str: ...
+    @property
+    def spelling(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+@dataclass(slots=True)
+class Told:
+    """A range and what is to be used in it."""
+
+    range: Range
+    words: list[Word] = field(default_factory=list)
+
+    @property
+    def version(self) -> int:
+        return self.range[0].version
+
+    @property
+    def first(self) -> int:
+        return int(self.range[0])
+
+    @property
+    def last(self) -> int:
+        return int(self.range[1])
+
+
+class Spoken:
+    """All words in force, the newest first."""
+
+    def __init__(self, words: Iterable[Word] = ()) -> None:
+        told: dict[Range, Told] = {}
+        self._rejected: dict[str, list[Range | None]] = defaultdict(list)
+        for word in words:
+            within = (word.first, word.last) if word.first is not None and word.last is not None else None
+            if word.verdict == "reject":
+                self._rejected[word.mailbox].append(within)
+            elif within is not None:
+                told.setdefault(within, Told(within)).words.append(word)
+        self._told = Flat(told.values())
+
+    def objection(self, mailbox: str, address: Address) -> str:
+        """Return BY_A_PERSON if somebody said that the mailbox must not be written to about this address, or nothing."""
+        ranges = self._rejected.get(mailbox, ())
+        return BY_A_PERSON if any(one is None or covers(one, address) for one in ranges) else ""
+
+    def told(self, address: Address) -> Told | None:
+        """Return what a person said is to be used around an address, or None."""
+        return self._told.find(address.version, int(address))
+
+
+def found(told: Told, address: Address) -> Found:
+    """Return the network that a person's word makes: the range as it was said, in the block of the address."""
+    part = next(part for part in by_block(told.range) if covers(part, address))
+    candidates = tuple(_candidate(word, rank) for rank, word in enumerate(told.words))
+    newest = told.words[0]
+    raw = Answer(f"override:{newest.id}", 0, "", b"", newest.at, requests=0)
+    answer = NetworkAnswer(
+        Outcome.CONTACTS, registry="local", handle=raw.source, registered=told.range, cached=part, candidates=candidates
+    )
+    return Found(answer, raw, (Step(StepKind.OVERRIDE, raw.source, Outcome.CONTACTS, "", newest.at),))
+
+
+def _candidate(word: Word, rank: int) -> Candidate:
+    place = f"override:{word.id}"
+    return Candidate(word.mailbox, word.spelling or word.mailbox, Tier.OVERRIDE, rank, CERTAIN, "override", place)
+
+
+def is_used(told: Told, mailboxes: Sequence[str]) -> bool:
+    """Do these mailboxes, in this order, stand for the words already?"""
+    return list(mailboxes) == [word.mailbox for word in told.words]
