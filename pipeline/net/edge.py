@@ -132,7 +132,8 @@ class Edge(Generic[Q, A]):
         """Return the answers that are there, waiting at most `timeout` seconds for the first one."""
         taken: list[A] = []
         try:
-            taken += self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()
+            wait = timeout > 0 and self._failed is None
+            taken += self._answers.get(timeout=timeout) if wait else self._answers.get_nowait()
             while not self._answers.empty():
                 taken += self._answers.get_nowait()
         except queue.Empty:

@@ -30,6 +30,50 @@ def test_a_question_after_the_loop_failed_raises_what_it_failed_with(
         hand_over(edge, 2)
 
 
+def test_a_failure_is_heard_by_the_caller_who_waits_for_an_answer() -> None:
+    def wait_for_one() -> None:
+        with Edge(fails, size=9) as edge:
+            edge.ask(1)
+            edge.take(timeout=3_600)  # woken by the failure, not by the time
+
+    with pytest.raises(Broken):
+        wait_for_one()
+
+
+async def echoes(questions: asyncio.Queue[int | None], answer: Callable[[int], Coroutine[None, None, None]]) -> None:
+    """Answer each question twice, and end by a failure after 9."""
+    while (question := await questions.get()) is not None:
+        await answer(question)
+        await answer(question)
+        if question == 9:
+            raise Broken
+
+
+def test_what_was_answered_before_a_failure_is_not_lost() -> None:
+    edge = Edge(echoes, size=99).__enter__()
+    for question in (1, 2, 9):
+        edge.ask(question)
+    edge._thread.join()
+    assert edge.take(timeout=20) == [1, 1, 2, 2, 9, 9]
+    with pytest.raises(Broken):
+        edge.take(timeout=20)
+
+
+def test_no_question_is_lost_however_fast_they_come() -> None:
+    """The loop is called once for many questions; one that comes while they are fetched must call again."""
+    heard: list[int] = []
+    with Edge(echoes, size=50_000) as edge:
+        for number in range(20_000):
+            edge.ask(-number)
+            if number % 7 == 0:
+                heard += edge.take(timeout=0)
+        while len(heard) < 40_000:
+            taken = edge.take(timeout=20)
+            assert taken, f"only {len(heard)} of 40,000 answers came"
+            heard += taken
+    assert sorted(heard) == sorted([-number for number in range(20_000)] * 2)
+
+
 def test_what_is_run_alone_returns_or_raises_as_it_does_itself() -> None:
     async def works() -> int:
         return 5

@@ -115,3 +115,19 @@ def test_a_status_says_whether_asking_again_may_help(status: int, kind: type | N
     failure = http.refusal(status, {}, AT)
     assert failure is None if kind is None else isinstance(failure, kind)
     assert failure is None or failure.code == str(status)
+
+
+@pytest.mark.parametrize(
+    ("url", "lane"),
+    [
+        ("https://Registry.example/ip/192.0.2.1", "registry.example"),
+        ("https://registry.example:443/ip/192.0.2.1", "registry.example"),
+        ("https://registry.example:8443/", "registry.example:8443"),
+        ("https://registry.example?x=/y", "registry.example"),
+        ("http://[::1]:8080/x", "[::1]:8080"),
+        ("https:///x", ""),
+        ("", ""),
+    ],
+)
+def test_one_host_has_one_lane_however_it_is_written(url: str, lane: str) -> None:
+    assert http.lane(url) == lane
