@@ -28,6 +28,7 @@ from pipeline.sandbox.streams import listening
 Log = MutableSequence[tuple[datetime, str]]
 TTL = 300  # seconds
 LONGEST_CHAIN = 8  # aliases
+MAIL_SERVER = "10 mail.sandbox.example."
 LARGEST_UDP = 512  # bytes, RFC 1035 4.2.1: nobody here asks with EDNS
 
 
@@ -75,11 +76,15 @@ class OriginZone:
 
 @dataclass(frozen=True, slots=True)
 class DnsTable:
-    """`records` holds the texts of the records of a (name, type), such as ("mail.example", "MX"): ("10 mx.example.",)."""
+    """`records` holds the texts of the records of a (name, type), such as ("mail.example", "MX"): ("10 mx.example.",).
+
+    `mail_domains` (lower case) have the sandbox's mail server as their MX, unless they stand in `records`.
+    """
 
     zones: tuple[Zone, ...] = ()
     records: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     origins: tuple[OriginZone, ...] = ()
+    mail_domains: frozenset[str] = frozenset()
 
 
 @contextlib.asynccontextmanager
@@ -164,7 +169,10 @@ def answer(table: DnsTable, query: dns.message.Message, transport: str) -> bytes
 
 def _known(table: DnsTable, asked: dns.name.Name) -> dict[str, tuple[str, ...]]:
     """Return the records of a name by their type."""
-    return {kind: texts for (name, kind), texts in table.records.items() if dns.name.from_text(name) == asked}
+    found = {kind: texts for (name, kind), texts in table.records.items() if dns.name.from_text(name) == asked}
+    if not found and asked.to_text(omit_final_dot=True).lower() in table.mail_domains:
+        return {"MX": (MAIL_SERVER,)}
+    return found
 
 
 def _follow(table: DnsTable, response: dns.message.Message) -> dns.name.Name:

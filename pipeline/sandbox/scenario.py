@@ -18,9 +18,13 @@
                       rate-limited:3 stops after three), whois_fault (a word of WhoisFault).  A network inside
                       another one is its child.
     autnums.csv       optional: first, last, registry, handle; and name, holder, country, abuse
+    announced.csv     optional: prefix, origins (AS numbers, several with spaces between), registry, country (optional)
+    directory.csv     optional: prefix, mailboxes (several with spaces between): what a public directory says of it
     zones.csv         zone, address, codes (127.0.0.x, several with spaces between), text (optional)
     mail.csv          mailbox (@domain: all others there; *: all the rest), behaviour (a word of MailBehaviour),
                       times (optional)
+                      A domain that stands in these tables takes mail (it has an MX), unless [[records]] has records of it:
+                      an MX of "0 ." says that it takes none (RFC 7505).
     recorded/         optional: recorded answers of registries (pipeline/sandbox/recorded.py)
     hits/*            optional: the feeds to bring in; only their paths are read here
 
@@ -34,11 +38,11 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from pipeline.domain import Address, ConfigurationError
-from pipeline.sandbox import heading, recorded
+from pipeline.sandbox import heading, recorded, routing
 from pipeline.sandbox.dns_server import DnsTable, Listed, Zone
 from pipeline.sandbox.networks import REGISTRIES, Autnum, Network, RangeTable, WhoisFault
 from pipeline.sandbox.rdap_server import RdapTable
-from pipeline.sandbox.tables import Row, rows
+from pipeline.sandbox.tables import Row, mailbox, rows
 from pipeline.sandbox.whois_server import WhoisTable
 
 CODES = IPv4Network("127.0.0.0/8")
@@ -80,14 +84,24 @@ class Scenario:
     mail: tuple[MailRule, ...]
     recorded: recorded.Recorded | None
     hits: tuple[Path, ...]
+    announced: tuple[routing.Announced, ...] = ()
+    directed: tuple[routing.Directed, ...] = ()
 
     def dns_table(self) -> DnsTable:
-        """Return a fresh table for the name server: the zones with their listings, and the records."""
+        """Return a fresh table for the name server: the zones with their listings, the records, and who takes mail."""
         zones = {setup.name: Zone(setup.name, {}, setup.fault, setup.test_points) for setup in self.heading.zones}
         for entry in self.listed:
             zones[entry.zone].listed[entry.address] = Listed(entry.codes, entry.text)
         records = {(record.name, record.kind): record.data for record in self.heading.records}
-        return DnsTable(tuple(zones.values()), records)
+        origins = routing.zones(self.announced, self.directed, self.heading.starts)
+        return DnsTable(tuple(zones.values()), records, origins, self.mail_domains())
+
+    def mail_domains(self) -> frozenset[str]:
+        """Return the domains of all mailboxes in the tables, in lower case."""
+        holders = [network.abuse for network in self.networks] + [block.abuse for block in self.autnums]
+        named = [each for entry in self.directed for each in entry.mailboxes]
+        everyone = [*holders, *named, *(rule.mailbox for rule in self.mail)]
+        return frozenset(each.rpartition("@")[2].lower() for each in everyone if "@" in each)
 
     def rdap_table(self) -> RdapTable:
         """Return a fresh table for the RDAP server, with the faults of whole registries."""
@@ -114,6 +128,8 @@ def load(folder: Path) -> Scenario:
         heading=head,
         networks=_networks(folder / "networks.csv"),
         autnums=_autnums(folder / "autnums.csv"),
+        announced=routing.announced(folder / "announced.csv"),
+        directed=routing.directed(folder / "directory.csv"),
         listed=tuple(
             _listed(row, zones) for row in rows(folder / "zones.csv", ("zone", "address", "codes"), ("text",))
         ),
@@ -148,7 +164,7 @@ def _network(row: Row) -> Network:
         country=row.optional("country"),
         region=row.optional("region"),
         language=row.optional("language"),
-        abuse=_mailbox(row, "abuse") if row.cells["abuse"] else "",
+        abuse=mailbox(row, "abuse", row.text("abuse")) if row.cells["abuse"] else "",
         bootstrap=row.choice("bootstrap", REGISTRIES) if row.cells["bootstrap"] else "",
         fault=fault,
         whois_fault=WhoisFault(row.choice("whois_fault", list(WhoisFault))) if row.cells["whois_fault"] else None,
@@ -171,7 +187,7 @@ def _autnum(row: Row) -> Autnum:
         name=row.optional("name"),
         holder=row.optional("holder"),
         country=row.optional("country"),
-        abuse=_mailbox(row, "abuse") if row.cells["abuse"] else "",
+        abuse=mailbox(row, "abuse", row.text("abuse")) if row.cells["abuse"] else "",
     )
 
 
@@ -190,14 +206,9 @@ def _mail(row: Row) -> MailRule:
     times = row.integer("times", 0, 1_000) if row.cells["times"] else 0
     if times and behaviour is not MailBehaviour.DEFER:
         raise row.wrong("times", "belongs to defer alone")
-    mailbox = row.cells["mailbox"]
-    return MailRule(mailbox if mailbox == "*" else _mailbox(row, "mailbox").lower(), behaviour, times)
-
-
-def _mailbox(row: Row, column: str) -> str:
-    """A mailbox of the sandbox: nothing outside .example, so that no slip can write to anybody."""
-    value = row.text(column)
-    local, at, domain = value.rpartition("@")
-    if not at or " " in value or not domain.lower().endswith(".example") or (column == "abuse" and not local):
-        raise row.wrong(column, "is not a mailbox under .example")
-    return value
+    named = row.cells["mailbox"]
+    if named.startswith("@"):  # all others there
+        mailbox(row, "mailbox", f"any{named}")
+    elif named != "*":
+        mailbox(row, "mailbox", row.text("mailbox"))
+    return MailRule(named.lower(), behaviour, times)

@@ -120,3 +120,11 @@ def _check_header(path: Path, line: int, header: list[str], needed: Collection[s
     )
     if problem:
         raise ConfigurationError(f"{path.name}, line {line}: {problem}", next_step=f"correct {path}")
+
+
+def mailbox(row: Row, column: str, value: str) -> str:
+    """Return a mailbox of the sandbox: nothing outside .example, so that no slip can write to anybody."""
+    local, at, domain = value.rpartition("@")
+    if not local or not at or " " in value or not domain.lower().endswith(".example"):
+        raise row.wrong(column, "is not a mailbox under .example")
+    return value

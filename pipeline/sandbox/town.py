@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain import Clock
-from pipeline.sandbox import dns_server, mail_rules, mail_server, rdap_server, whois_server
+from pipeline.sandbox import dns_server, mail_rules, mail_server, rdap_server, routing, whois_server
 from pipeline.sandbox.dns_server import Log
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.sandbox.mail_server import MailServer
@@ -39,6 +39,12 @@ class Town:
         return {
             "sandbox": True,
             "dns": {"nameservers": [f"{HOST}:{self.dns}"]},
+            "resolve": {
+                "origin_zone": routing.ORIGIN,
+                "origin6_zone": routing.ORIGIN6,
+                "directory_zone": routing.DIRECTORY,
+                "names_rate": 0.0,
+            },
             "rdap": {
                 "bootstrap_v4": f"{root}/ipv4.json",
                 "bootstrap_v6": f"{root}/ipv6.json",

@@ -35,6 +35,7 @@ TABLE = DnsTable(
         ),
         OriginZone("origin6.example", {ip_network("2001:db8::/32"): ("six",)}),
     ),
+    frozenset({"isp.example", "holder.example"}),
 )
 NIBBLES = ".".join(reversed(ip_address("2001:db8::7").packed.hex()))
 
@@ -54,6 +55,9 @@ def ask(name: str, kind: str, tcp: bool = False, log: dns_server.Log | None = No
     [
         ("holder.example", "MX", dns.rcode.NOERROR, ["10 mx.holder.example."]),
         ("HOLDER.example", "MX", dns.rcode.NOERROR, ["10 mx.holder.example."]),
+        ("ISP.example", "MX", dns.rcode.NOERROR, ["10 mail.sandbox.example."]),
+        ("isp.example", "A", dns.rcode.NOERROR, []),
+        ("www.isp.example", "MX", dns.rcode.NXDOMAIN, []),
         ("mx.holder.example", "A", dns.rcode.NOERROR, ["192.0.2.25"]),
         ("mx.holder.example", "AAAA", dns.rcode.NOERROR, ["2001:db8::25"]),
         ("25.2.0.192.in-addr.arpa", "PTR", dns.rcode.NOERROR, ["mx.holder.example."]),

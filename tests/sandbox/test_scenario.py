@@ -2,12 +2,13 @@
 
 import shutil
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain import ConfigurationError
+from pipeline.sandbox import routing
 from pipeline.sandbox.dns_server import Listed, ZoneFault
 from pipeline.sandbox.networks import Fault, RdapFault, WhoisFault
 from pipeline.sandbox.scenario import MailBehaviour, MailRule, load
@@ -56,13 +57,36 @@ def test_the_servers_get_their_tables_from_it() -> None:
     assert whois.networks.find(ip_address("2001:db8::1")) == scenario.networks[3]
 
 
+def test_the_name_server_says_who_announces_an_address_and_whom_a_directory_names() -> None:
+    origin, origin6, directory = load(GOOD).dns_table().origins
+    assert (origin.name, origin6.name, directory.name) == (routing.ORIGIN, routing.ORIGIN6, routing.DIRECTORY)
+    assert origin.texts == {
+        ip_network("192.0.2.0/24"): ("64496 64498 | 192.0.2.0/24 | FR | ripencc | 2026-03-02",),
+        ip_network("192.0.2.64/28"): (
+            "64498 | 192.0.2.64/28 | FR | ripencc | 2026-03-02",
+            "64499 | 192.0.2.64/28 |  | ripencc | 2026-03-02",
+        ),
+    }
+    assert origin6.texts == {ip_network("2001:db8::/32"): ("64499 | 2001:db8::/32 | AU | apnic | 2026-03-02",)}
+    assert directory.texts == {ip_network("192.0.2.0/24"): ("abuse@universite.example,desk@directory.example",)}
+
+
+def test_every_domain_with_a_mailbox_takes_mail() -> None:
+    assert load(GOOD).dns_table().mail_domains == {
+        "universite.example",
+        "north.example",
+        "sixth.example",
+        "directory.example",
+    }
+
+
 def test_each_table_is_a_fresh_one_that_may_be_changed() -> None:
     scenario = load(GOOD)
     scenario.dns_table().zones[0].listed.clear()
     assert scenario.dns_table().zones[0].listed
 
 
-@pytest.mark.parametrize("name", ["autnums.csv", "hits", "recorded"])
+@pytest.mark.parametrize("name", ["autnums.csv", "announced.csv", "directory.csv", "hits", "recorded"])
 def test_what_is_optional_may_be_missing(folder: Path, name: str) -> None:
     path = folder / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -93,6 +117,18 @@ def test_what_is_optional_may_be_missing(folder: Path, name: str) -> None:
         ("networks.csv", '203.0.113.0/24,arin,"X', "networks.csv is not CSV"),
         ("autnums.csv", "2,1,arin,X,,", "autnums.csv, line 4, last: '1' is not a whole number from 2"),
         ("autnums.csv", "-1,1,arin,X,,", "autnums.csv, line 4, first: '-1'"),
+        ("announced.csv", "192.0.2.1/24,64496,arin,", "announced.csv, line 6, prefix: '192.0.2.1/24' is no prefix"),
+        ("announced.csv", "192.0.2.0/24,AS64496,arin,", "line 6, origins: 'AS64496' are not 1 to 8 AS numbers"),
+        ("announced.csv", "192.0.2.0/24,4294967296,arin,", "line 6, origins: '4294967296' are not"),
+        ("announced.csv", "192.0.2.0/24,1 2 3 4 5 6 7 8 9,arin,", "line 6, origins: '1 2 3"),
+        ("announced.csv", "192.0.2.0/24,,arin,", "line 6, origins: ''"),
+        ("announced.csv", "192.0.2.0/24,64496,internic,", "line 6, registry: 'internic' is none of"),
+        (
+            "directory.csv",
+            "192.0.2.0,abuse@x.test",
+            "line 4, mailboxes: 'abuse@x.test' is not a mailbox under .example",
+        ),
+        ("directory.csv", "192.0.2.0/24,@x.example", "line 4, mailboxes: '@x.example' is not a mailbox"),
         ("zones.csv", "other.example,192.0.2.9,127.0.0.2,", "zones.csv, line 4, zone: 'other.example'"),
         ("zones.csv", "relays.dnsbl.example,192.0.2,127.0.0.2,", "zones.csv, line 4, address: '192.0.2'"),
         ("zones.csv", "relays.dnsbl.example,192.0.2.9,192.0.2.1,", "zones.csv, line 4, codes: '192.0.2.1'"),
@@ -100,6 +136,8 @@ def test_what_is_optional_may_be_missing(folder: Path, name: str) -> None:
         ("mail.csv", "a@b.example,explode,", "mail.csv, line 6, behaviour: 'explode'"),
         ("mail.csv", "a@b.example,refuse,2", "mail.csv, line 6, times: '2' belongs to defer"),
         ("mail.csv", "a@b.test,accept,", "mail.csv, line 6, mailbox: 'a@b.test'"),
+        ("mail.csv", "@b.test,accept,", "mail.csv, line 6, mailbox: '@b.test'"),
+        ("mail.csv", "b.example,accept,", "mail.csv, line 6, mailbox: 'b.example'"),
         ("recorded/index.csv", "arin,203.0.113.0/24,../zones.csv,,", "index.csv, line 5, file: '../zones.csv'"),
         ("recorded/index.csv", "arin,203.0.113.0/24,missing.json,,", "index.csv, line 5, file: 'missing.json'"),
         ("recorded/index.csv", "arin,AS,net.json,,", "index.csv, line 5, query: 'AS'"),
