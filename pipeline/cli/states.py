@@ -74,6 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
         "own": "our own",
         "law": "law",
         "other": "other",
+        "rejected": "rejected as a contact",
     },
 }
 

@@ -97,7 +97,7 @@ def _waiting(connection: Connection, campaign_id: int, now: datetime) -> tuple[i
     """Return how many cases rest on a report that was taken back since, and the others as the plan sees them."""
     found = store.waiting(connection, campaign_id)
     gone = store.taken_back(connection)
-    suppressed = stops.suppressed(connection, sorted({row["mailbox"] for row in found}))
+    suppressed = stops.suppressed(connection, sorted({row["mailbox"] for row in found}), now)
     quiet = stops.suppressed_ranges(connection)
     excluded = stops.excluded_ranges(connection, now)
     told = store.told(connection, campaign_id)

@@ -319,7 +319,7 @@ def _gates(
     """Put each due letter to the gate, with suppressions, exclusions and evidence as they are now."""
     closed = store.excluded_ranges(connection, now) + store.suppressed_ranges(connection)
     cases = store.cases_of(connection, [due.notice_id for due in found])
-    suppressed = store.suppressed(connection, [due.mailbox for due in found])
+    suppressed = store.suppressed(connection, [due.mailbox for due in found], now)
     first = store.first_attempts(connection, [due.id for due in found if due.state is LetterState.DEFERRED])
     decisions = []
     for due in found:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, CaseState, Event, LetterState
 from pipeline.store import events as log
-from pipeline.store import lives
+from pipeline.store import lives, overrides
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
 from pipeline.store.tables import (
@@ -141,11 +141,14 @@ def within(address: Address, ranges: Sequence[tuple[Address, Address]]) -> bool:
     return any(first.version == version and int(first) <= number <= int(last) for first, last in ranges)
 
 
-def suppressed(connection: Connection, mailboxes: Sequence[str]) -> dict[str, str]:
-    """Return {mailbox: reason} for those that a suppression covers, by mailbox or domain (or a domain above it)."""
+def suppressed(connection: Connection, mailboxes: Sequence[str], now: datetime) -> dict[str, str]:
+    """Return {mailbox: reason} for those that a suppression covers, by mailbox or domain (or a domain above it).
+
+    A mailbox that a person rejected wherever it is named is among them, with the reason `rejected`.
+    """
     active = select(suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason)
     active = active.where(suppressions.c.lifted_at.is_(None))
-    found: dict[str, str] = {}
+    found = dict.fromkeys(overrides.rejected_anywhere(connection, mailboxes, now), "rejected")
     for chunk in chunks(mailboxes, 300):
         by_domain: dict[str, list[str]] = {}
         for mailbox in chunk:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from pipeline.domain import Address, CaseState, NotFound
 from pipeline.store import overrides as store
-from pipeline.store import resolve
+from pipeline.store import resolve, send
 from pipeline.store import tables as t
 from pipeline.store.db import Database, rows
 from pipeline.store.overrides import Said, Word
@@ -100,6 +100,7 @@ def test_a_mailbox_is_rejected_anywhere_only_by_a_word_without_a_range(db: Datab
     with db.read() as connection:
         asked = [f"{name}@isp.example" for name in "abcd"]
         assert store.rejected_anywhere(connection, asked, now) == {"a@isp.example"}
+        assert send.suppressed(connection, asked, now) == {"a@isp.example": "rejected"}
 
 
 def test_words_around_an_address_are_those_of_its_family_that_touch_the_range(db: Database, now: datetime) -> None:
@@ -182,7 +183,7 @@ def test_what_was_found_before_the_word_came_is_not_written_down_after_it(db: Da
     seed.cases(db, now, campaign, [ip_address("192.0.2.1")])
     worker = seed.worker(db, now)
     with db.write() as connection:
-        lease, [case] = resolve.claim_blocks(connection, worker, now, 10)
+        lease, [case] = resolve.claim_blocks(connection, worker, now, resolve.due_blocks(connection, now))
     say(db, use(), now)
     with db.write() as connection:
         resolve.settle_special(connection, {case.id: "private"}, lease, now, "tocsin")

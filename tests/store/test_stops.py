@@ -37,14 +37,14 @@ def test_send_reads_a_suppressed_mailbox_and_its_reason(db: Database, now: datet
     suppress(db, MAILBOX, now)
     with db.read() as connection:
         asked = ["abuse@isp.example", "abuse@other.example", "abuse@sub.isp.example"]
-        assert send.suppressed(connection, asked) == {"abuse@isp.example": "asked"}
+        assert send.suppressed(connection, asked, now) == {"abuse@isp.example": "asked"}
 
 
 def test_a_suppressed_domain_covers_every_domain_below_it_and_no_other(db: Database, now: datetime) -> None:
     suppress(db, DOMAIN, now)
     with db.read() as connection:
         asked = ["a@isp.example", "a@sub.isp.example", "a@notisp.example", "a@example"]
-        assert set(send.suppressed(connection, asked)) == {"a@isp.example", "a@sub.isp.example"}
+        assert set(send.suppressed(connection, asked, now)) == {"a@isp.example", "a@sub.isp.example"}
 
 
 def test_send_reads_suppressed_networks_of_both_versions(db: Database, now: datetime) -> None:
@@ -61,7 +61,7 @@ def test_what_is_lifted_counts_no_more_and_stays_on_record(db: Database, now: da
         with db.write() as connection:
             assert stops.lift(connection, Stop.SUPPRESSION, place, "settled", later, "person:2") == [row]
         with db.read() as connection:
-            assert send.suppressed(connection, ["abuse@isp.example"]) == {}
+            assert send.suppressed(connection, ["abuse@isp.example"], now) == {}
             assert send.suppressed_ranges(connection) == []
             assert stops.listed(connection, Stop.SUPPRESSION, later) == []
             kept = stops.listed(connection, Stop.SUPPRESSION, later, every=True)[0]
