@@ -71,7 +71,9 @@ def split(text: str) -> list[str]:
     """
     text = text[:MAX_FIELD].strip()
     if "@" not in text:
-        return []
+        if "＠" not in text:
+            return []
+        text = text.replace("＠", "@")  # as an East Asian keyboard writes it
     if _PLAIN.fullmatch(text):
         return [text]  # one address and nothing else: what nearly every registry writes
     if not text.replace("\xa0", " ").isprintable() or _OTHER_RECIPIENTS.search(text):

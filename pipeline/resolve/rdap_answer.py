@@ -99,7 +99,7 @@ def _error(data: dict[str, Any]) -> tuple[Outcome, str] | None:
     notices = _objects(data.get("notices"))
     if any(_RATE_NOTICE.match(title) for notice in notices for title in strings(notice.get("title"))):
         return Outcome.REFUSED, "rate-limit-notice"
-    if "errorCode" in data:
+    if data.get("errorCode") is not None:
         return outcome.of_status(_number(data["errorCode"]) or 0) or (Outcome.UNUSABLE, "error-object")
     if not any(key in data for key in ("objectClassName", "handle", "startAddress", "startAutnum")):
         texts = [text for one in [data, *notices] for key in ("title", "description") for text in strings(one.get(key))]
@@ -120,6 +120,8 @@ def _text(data: dict[str, Any], key: str, default: str = "") -> str:
 
 
 def _number(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 32:
+        value = int(value)
     digits = str(value)[:12].strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(digits) if digits.isascii() and digits.isdigit() else None
 
@@ -258,7 +260,7 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
     desks = [entity for entity in entities if "abuse" in entity.roles and not entity.card.emails]
     if any(entity.card.has_web_form for entity in desks):
         return "web-form"
-    redactions = [text for one in _objects(data.get("redacted")) for text in _redacted(one)]
+    redactions = [text for one in items(data.get("redacted"), 100) for text in _redacted(one)]
     if any(re.search(r"e-?mail", text, re.IGNORECASE) for text in redactions):
         return "redacted"
     policies = [one for key in ("remarks", "notices") for one in _objects(data.get(key))]
@@ -269,13 +271,16 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
     return next((why for entity in desks if entity.card == rdap_cards.EMPTY and (why := named_desk(entity.handle))), "")
 
 
-def _redacted(one: dict[str, Any]) -> list[str]:
+def _redacted(one: object) -> list[str]:
     """The texts of one redaction that may name what was taken out (RFC 9537 section 4.2)."""
+    if not isinstance(one, dict):
+        return strings(one)[:1]
     name = one.get("name")
     names = (
         [text for key in ("type", "description") for text in strings(name.get(key))] if isinstance(name, dict) else []
     )
-    return [text[:1000] for text in [*names, *strings(one.get("prePath")), *strings(one.get("postPath"))]]
+    places = [text for key in ("prePath", "postPath", "replacementPath") for text in strings(one.get(key))]
+    return [text[:1000] for text in [*names, *strings(name), *places]]
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ Standards: RFC 7095 and RFC 6350 (jCard), RFC 8605 (contact-uri, cc), RFC 9553 (
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pipeline.resolve import country
@@ -189,7 +188,8 @@ def _labelled_place(label: str) -> tuple[str, str]:
 def _jscard(card: dict[str, Any]) -> Card:
     organisations = [text for _, one in _members(card.get("organizations")) for text in strings(one.get("name"))]
     links = [text for key in ("links", "onlineServices") for _, one in _members(card.get(key)) for text in _uri(one)]
-    emails = [email for key, one in _members(card.get("emails")) for email in _jscard_emails(key, one)]
+    emails = [email for key, one in _members(card.get("emails"), "address") for email in _jscard_emails(key, one)]
+    emails += [Email(text, NO_TYPES, 0, "jscard.links") for text in links if text.lower().startswith("mailto:")]
     return Card(
         name=_jscard_name(card),
         kind=clean((strings(card.get("kind")) or [""])[0], 20).lower(),
@@ -232,12 +232,18 @@ def _jscard_place(address: dict[str, Any]) -> tuple[str, str]:
     return found, clean(written.get("region", "") or province, 60)
 
 
-def _members(value: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a JSContact map by their keys; a list in its place counts as one with numbers for keys."""
+def _members(value: object, only: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a JSContact map by their keys; a list in its place counts as one with numbers for keys.
+
+    `only` names the member that a bare text, in the place of an object, stands for.
+    """
     if isinstance(value, list):
         value = {str(number): one for number, one in enumerate(value[:MAX_PROPERTIES])}
+    if only and isinstance(value, str):
+        value = {"0": value}
     members = list(value.items())[:MAX_PROPERTIES] if isinstance(value, dict) else []
-    yield from ((str(key), one) for key, one in members if isinstance(one, dict))
+    objects = [(str(key), {only: one} if only and isinstance(one, str) else one) for key, one in members]
+    return [(key, one) for key, one in objects if isinstance(one, dict)]
 
 
 def _uri(one: dict[str, Any]) -> list[str]:

@@ -146,6 +146,8 @@ def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
     if "abuse" in entity.roles:
         return choose.ROLE if entity.depth == 0 else choose.NESTED_ROLE, "" if is_chosen else "less-preferred"
     is_person = entity.card.kind == "individual"
+    if not entity.roles and not is_person and remarks.is_of_abuse(entity.card.name):
+        return choose.MAILBOX_NAME, ""  # AFRINIC left the roles out for years: its name is all that says what it is
     if "abuse" in email.types and not is_person:
         return choose.ABUSE_MAILBOX, ""
     if any(remarks.is_abuse_name(part) for part in split(email.text)):

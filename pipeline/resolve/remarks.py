@@ -90,16 +90,20 @@ _STATUS = re.compile(
     r"\b(?:was|is|has been)\s+(?:not\s+)?(?:marked\s+(?:as\s+)?)?(?:validated|invalid|unvalidated)\b", re.IGNORECASE
 )
 
-_BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*at\s*[)\]}>]|[{<(]\|[)}>]|＠)\s*", re.IGNORECASE)
-_BRACKET_DOT = re.compile(r"\s*[(\[{<]\s*(?:dot|punto|point)\s*[)\]}>]\s*", re.IGNORECASE)
+_BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*(?:at|@)\s*[)\]}>]|[{<(]\|[)}>]|＠)\s*", re.IGNORECASE)
+_BRACKET_DOT = re.compile(r"\s*[(\[{<]\s*(?:dot|punto|point|\.)\s*[)\]}>]\s*", re.IGNORECASE)
 _SPOKEN_NAME = r"([a-z0-9._+-]{0,30}(?:abuse|spam)[a-z0-9._+-]{0,30})"
-_SPOKEN_DOTS = re.compile(rf"\b{_SPOKEN_NAME} at ([a-z0-9-]{{1,63}}(?: dot [a-z0-9-]{{1,63}}){{1,4}})\b", re.IGNORECASE)
+_SPOKEN_DOTS = re.compile(
+    rf"(?:\b{_SPOKEN_NAME}|(?<=[:(<,] )([a-z0-9._+-]{{1,60}})) at ([a-z0-9-]{{1,63}}(?: dot [a-z0-9-]{{1,63}}){{1,4}})\b",
+    re.IGNORECASE,
+)
 # "report abuse at isp.example" names a web site: the name must stand at the start, behind a mark, or behind "to"
 _SPOKEN_AT = re.compile(
     rf"(?:^\W*|(?<=[:(<,])|(?<=[:(<,] )|(?<= to )){_SPOKEN_NAME} at "
     r"(?!www\.)([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4})(?![\w/:])",
     re.IGNORECASE,
 )
+_DOT = re.compile(" dot ", re.IGNORECASE)
 
 
 def is_abuse_name(mailbox: str) -> bool:
@@ -144,35 +148,40 @@ def mentions(text: str) -> list[Mention]:
                 if found and listed and (position or _follows_an_address(plain, index)):
                     reason = found[-1].rejected
                 else:
-                    reason = _verdict(before if position else _context(plain, index, before), after)
+                    last = position + 1 == len(spans)
+                    words = _behind(plain, index, after) if last else after
+                    reason = _verdict(before if position else _context(plain, index, before), words)
                 if reason == "not-abuse" and is_abuse_name(address):
                     reason = ""
                 found.append(Mention(address, reason, address not in lines[index]))
     return found[:MAX_MENTIONS]
 
 
-_BRACKET_MARKS = ("(at", "[at", "{at", "<at", "at)", "at]", "at}", "at>", "( at", "[ at", "{ at", "< at")
+_BRACKET_MARKS = tuple(
+    f"{bracket}{gap}{word}" for bracket in "([{<" for gap in ("", " ") for word in ("at", "dot", "@")
+)
 
 
 def _has_disguise(lowered: str) -> bool:
     """False where no disguise can be in a text, which is nearly always; cheap, since every text is asked this."""
-    if "|" in lowered or "＠" in lowered:
+    if "|" in lowered or "＠" in lowered or _is_spoken(lowered):
         return True
-    return "at" in lowered and (_is_spoken(lowered) or any(mark in lowered for mark in _BRACKET_MARKS))
+    has_bracket = "(" in lowered or "[" in lowered or "<" in lowered or "{" in lowered
+    return has_bracket and any(mark in lowered for mark in _BRACKET_MARKS)
 
 
 def _is_spoken(lowered: str) -> bool:
-    return (" at " in lowered or "\tat" in lowered) and ("abuse" in lowered or "spam" in lowered)
+    return (" at " in lowered or "\tat" in lowered) and any(word in lowered for word in ("abuse", "spam", " dot "))
 
 
 def _undisguised(line: str) -> str:
     """The line with "(at)", "{|)", "(dot)" and, for names that say abuse, a spoken " at " and " dot " undone."""
     plain = _BRACKET_AT.sub("@", line)
-    if plain != line:
+    if "@" in plain:
         plain = _BRACKET_DOT.sub(".", plain)
     if not _is_spoken(plain.lower()):
         return plain
-    plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1]}@{spoken[2].replace(' dot ', '.')}", plain)
+    plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1] or spoken[2]}@{_DOT.sub('.', spoken[3])}", plain)
     return _SPOKEN_AT.sub(r"\1@\2", plain)
 
 
@@ -192,17 +201,34 @@ def _beside(line: str, spans: list[re.Match[str]], position: int) -> tuple[str, 
 
 
 def _context(lines: list[str], index: int, before: str) -> str:
-    """The words that lead up to an address: its line, and the lines above that belong to the same sentence."""
+    """The words that lead up to an address: its line, and the lines above that belong to the same sentence.
+
+    An empty line ends it, but for one between a heading ("... contact:") and its address.
+    """
     words = before
     if _LABEL.match(before):
         return words
+    is_behind_gap = False
     for above in reversed(lines[max(0, index - LINES_ABOVE) : index]):
-        if not re.search(r"\w", above) or _ADDRESS.search(above) or _URL.search(above):
+        has_words = bool(_WORD.search(words))
+        if not _WORD.search(above):
+            if has_words or is_behind_gap or above:
+                break
+            is_behind_gap = True
+            continue
+        if ("@" in above and _ADDRESS.search(above)) or _URL.search(above):
             break
-        if re.search(r"[.;!?]\s*$", above) and re.search(r"\w", words):
+        if (is_behind_gap and not above.endswith(":")) or (has_words and _ENDS_CLAUSE.search(above)):
             break
         words = above.rstrip() + " " + words
+        is_behind_gap = False
     return words
+
+
+def _behind(lines: list[str], index: int, after: str) -> str:
+    """The words behind the last address of a line; the next line's, where that says something of "this address"."""
+    below = lines[index + 1] if index + 1 < len(lines) else ""
+    return below if not _WORD.search(after) and _OF_THIS.match(below) else after
 
 
 def _verdict(context: str, after: str) -> str:
@@ -213,7 +239,10 @@ def _verdict(context: str, after: str) -> str:
     return "" if is_of_abuse(clause) or (behind and is_of_abuse(behind)) else "not-abuse"
 
 
-_CLAUSE_END = re.compile(r"[.;!?](?:\s|$)|。")
+_WORD = re.compile(r"\w")
+_OF_THIS = re.compile(r"\W*(?:this|the above) (?:e-?mail|address|mailbox|account|contact)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"(?<!etc)(?<!e\.g)(?<!i\.e)[.;!?](?:\s|$)|。")
+_ENDS_CLAUSE = re.compile(r"(?<!etc)(?<!e\.g)(?<!i\.e)[.;!?。]\s*$")
 
 
 def _follows_an_address(lines: list[str], index: int) -> bool:
