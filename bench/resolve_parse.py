@@ -13,7 +13,7 @@ from collections.abc import Callable
 from whoisit.errors import ParseError
 
 from bench.lines import Line
-from pipeline.resolve import rdap_answer
+from pipeline.resolve import rdap_answer, rdap_range
 from tests.accuracy import cases, peers
 from tests.accuracy.cases import Row
 
@@ -28,7 +28,7 @@ def measure(quick: bool) -> list[Line]:
     if not (cases.DATA / "rdap").is_dir():
         return [Line("RDAP answers to read", 0, "answers", note="the shared RDAP answers are not here")]
     networks = [row for row in cases.rows("rdap") if is_network(row)]
-    plain = [row for row in networks if rdap_answer.is_plain(json.loads(cases.body("rdap", row)))]
+    plain = [row for row in networks if rdap_range.is_plain(json.loads(cases.body("rdap", row)))]
     readers: list[tuple[str, list[Row], Callable[[Row], Act], float | None]] = [
         ("json.loads alone", plain, decoded, None),
         ("read and judged, quick path", plain, lambda row: judged(row, True), QUICK_LIMIT),

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
-from pipeline.resolve import choose, ipwhois_offline, outcome, placeholders, rdap_cards, rdap_entities, scope
+from pipeline.resolve import choose, outcome, placeholders, rdap_cards, rdap_entities, rdap_range
 from pipeline.resolve.choose import Found
 from pipeline.resolve.network import Network, judged, named_desk, without_network
 from pipeline.resolve.rdap_cards import items, strings
 from pipeline.resolve.rdap_entities import Entity, Remark
+from pipeline.resolve.rdap_range import text_of
 from pipeline.resolve.scope import Range, ScopeCaps
 
 _SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b")
@@ -36,13 +37,13 @@ def read(
     data, early = _document(answer, registry)
     if early is not None:
         return early
-    registry = placeholders.registry_of_host(_text(data, "port43")) or registry
+    registry = placeholders.registry_of_host(text_of(data, "port43")) or registry
     wanted = "autnum" if isinstance(queried, int) else "ip network"
-    if _text(data, "objectClassName", wanted).strip().lower() != wanted:
+    if text_of(data, "objectClassName", wanted).strip().lower() != wanted:
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
-    if _is_special(_text(data, "type")) or _is_special(_text(data, "name")):
+    if _is_special(text_of(data, "type")) or _is_special(text_of(data, "name")):
         return without_network(Outcome.SPECIAL, "special-purpose", registry)
-    registered = None if isinstance(queried, int) else _registered(data, queried, is_quick)
+    registered = None if isinstance(queried, int) else rdap_range.registered(data, queried, is_quick=is_quick)
     if registered is None and not (isinstance(queried, int) and _holds_number(data, queried)):
         return without_network(Outcome.UNUSABLE, "wrong-network", registry)
     entities = rdap_entities.walk(data)
@@ -58,10 +59,10 @@ def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
     data, early = _document(answer, registry)
     if early is not None:
         return early
-    registry = placeholders.registry_of_host(_text(data, "port43")) or registry
-    if _text(data, "objectClassName", "entity").strip().lower() != "entity":
+    registry = placeholders.registry_of_host(text_of(data, "port43")) or registry
+    if text_of(data, "objectClassName", "entity").strip().lower() != "entity":
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
-    if _text(data, "handle").strip().lower() != handle.strip().lower():
+    if text_of(data, "handle").strip().lower() != handle.strip().lower():
         return without_network(Outcome.UNUSABLE, "wrong-entity", registry)
     entity = rdap_entities.read(data | {"roles": ["abuse"]}, "", 0)
     country, region = rdap_cards.place(data)
@@ -114,11 +115,6 @@ def _is_special(text: str) -> bool:
     return lowered.startswith("special-") or ("iana" in lowered and _SPECIAL.search(lowered) is not None)
 
 
-def _text(data: dict[str, Any], key: str, default: str = "") -> str:
-    value = data.get(key)
-    return value[:300] if isinstance(value, str) else default
-
-
 def _number(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 32:
         value = int(value)
@@ -130,73 +126,8 @@ def _holds_number(data: dict[str, Any], queried: int) -> bool:
     """True if the autnum's range, or where it has none its handle, is of the AS number that was asked about."""
     first, last = _number(data.get("startAutnum")), _number(data.get("endAutnum"))
     if first is None:
-        first = _number(_text(data, "handle").strip().upper().removeprefix("AS"))
+        first = _number(text_of(data, "handle").strip().upper().removeprefix("AS"))
     return first is not None and first <= queried <= (first if last is None else last)
-
-
-# --- the range --------------------------------------------------------------------------------------------------------
-
-
-_MEMBERS = ("handle", "ipVersion", "startAddress", "endAddress", "name", "type", "country", "parentHandle")
-
-
-def _normalised(data: dict[str, Any], queried: Address) -> dict[str, Any]:
-    """ipwhois' normal form of the network, made of its own texts only, or {} where it cannot read one."""
-    members = {key: _text(data, key) for key in _MEMBERS if isinstance(data.get(key), str)}
-    return ipwhois_offline.rdap_network(
-        {"handle": "", "ipVersion": f"v{queried.version}", "parentHandle": ""} | members
-    )
-
-
-def _registered(data: dict[str, Any], queried: Address, is_quick: bool) -> Range | None:
-    """The network's range if it covers the address, else None.  Of start-end and cidr0 the narrower one counts.
-
-    Where both are given and one does not cover the address, the answer contradicts itself and is not used.
-    """
-    between = _plain(data) if is_quick else None
-    stated = [found for found in (between or _between(data, queried),) if found is not None]
-    blocks = _cidr0(data.get("cidr0_cidrs"))
-    if blocks:
-        run = blocks[0] if len(blocks) == 1 else scope.joined(blocks, queried)
-        if run is None:
-            return None
-        stated.append(run)
-    if not stated and (by_handle := scope.read_range(_text(data, "handle"))) is not None:
-        stated.append(by_handle)
-    if not stated or not all(scope.covers(each, queried) for each in stated):
-        return None
-    return min(stated, key=scope.size) if len(stated) > 1 else stated[0]
-
-
-def is_plain(data: dict[str, Any]) -> bool:
-    """True if the network's range is so plainly written that ipwhois is not asked about it."""
-    return _plain(data) is not None
-
-
-def _plain(data: dict[str, Any]) -> Range | None:
-    """The quick way: the range where both ends are plainly written, as nearly all are; ipwhois could only say the same."""
-    start, end = data.get("startAddress"), data.get("endAddress")
-    if not (isinstance(start, str) and isinstance(end, str)):
-        return None
-    return scope.ordered(scope.plain_address(start), scope.plain_address(end))
-
-
-def _between(data: dict[str, Any], queried: Address) -> Range | None:
-    """The range between start and end however they are written: as ipwhois normalises them, else as we read them."""
-    normal = _normalised(data, queried)
-    first = scope.read_address(_text(normal, "start_address")) or scope.read_address(_text(data, "startAddress"))
-    last = scope.read_address(_text(normal, "end_address")) or scope.read_address(_text(data, "endAddress"))
-    return scope.ordered(first, last)
-
-
-def _cidr0(blocks: object) -> list[Range]:
-    found = []
-    for block in blocks[:256] if isinstance(blocks, list) else ():
-        if isinstance(block, dict):
-            address = scope.read_address(_text(block, "v4prefix") or _text(block, "v6prefix"))
-            part = scope.prefix_range(address, block.get("length")) if address is not None else None
-            found.extend([part] if part is not None else [])
-    return found
 
 
 # --- the network and its mailboxes ------------------------------------------------------------------------------------
@@ -213,10 +144,10 @@ def _network(data: dict[str, Any], entities: list[Entity], registered: Range | N
         registered=registered,
         found=tuple(_found(entities, own, tier, "historical" if is_of_the_past else "")),
         doubts=tuple([doubt for texts in (own, *_inner(entities)) for remark in texts for doubt in remark.doubts]),
-        handle=_text(data, "handle"),
-        name=_text(data, "name"),
-        holder=rdap_entities.holder_name(holder) if holder is not None else _described(data) or _text(data, "name"),
-        country=_text(data, "country") or place[0],
+        handle=text_of(data, "handle"),
+        name=text_of(data, "name"),
+        holder=rdap_entities.holder_name(holder) if holder is not None else _described(data) or text_of(data, "name"),
+        country=text_of(data, "country") or place[0],
         region=place[1],
         is_block="administrative" in [status.lower() for status in strings(data.get("status"))],
         why="historical" if is_of_the_past else "",
@@ -233,7 +164,7 @@ def _is_historical(data: dict[str, Any]) -> bool:
     APNIC's history service hands out each earlier version of a network as an object like any other.  Who was its
     contact then need not be it now, so nobody is written to on its word.
     """
-    return any(_HISTORY in _text(link, "value") for link in _objects(data.get("links")))
+    return any(_HISTORY in text_of(link, "value") for link in _objects(data.get("links")))
 
 
 def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: str) -> list[Found]:
@@ -250,7 +181,7 @@ def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: s
 def _described(data: dict[str, Any]) -> str:
     """The first line of a remark titled "description": APNIC's descr attribute."""
     for remark in _objects(data.get("remarks")):
-        if _text(remark, "title").lower() == "description":
+        if text_of(remark, "title").lower() == "description":
             return next((line.strip() for line in strings(remark.get("description")) if line.strip()), "")
     return ""
 

@@ -7,7 +7,7 @@ Standards: RFC 9083 sections 4.3 (remarks), 5.1 (entities) and 10.2.4 (roles).
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pipeline.resolve import choose, placeholders, rdap_cards, remarks
+from pipeline.resolve import choose, placeholders, rdap_cards, remarks, wording
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.rdap_cards import Card, Email, items, strings
@@ -146,7 +146,7 @@ def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
     if "abuse" in entity.roles:
         return choose.ROLE if entity.depth == 0 else choose.NESTED_ROLE, "" if is_chosen else "less-preferred"
     is_person = entity.card.kind == "individual"
-    if not entity.roles and not is_person and remarks.is_of_abuse(entity.card.name):
+    if not entity.roles and not is_person and wording.is_of_abuse(entity.card.name):
         return choose.MAILBOX_NAME, ""  # AFRINIC left the roles out for years: its name is all that says what it is
     if "abuse" in email.types and not is_person:
         return choose.ABUSE_MAILBOX, ""

@@ -1,0 +1,50 @@
+"""Undo the disguises that people write mailboxes in, in remarks alone: "abuse (at) isp (dot) example" and its kin.
+
+Pure; the work grows with the length of the line.
+"""
+
+import re
+
+_BRACKET_AT = re.compile(r"\s*(?:[(\[{<]\s*(?:at|@)\s*[)\]}>]|[{<(]\|[)}>]|＠)\s*", re.IGNORECASE)
+_BRACKET_DOT = re.compile(r"\s*[(\[{<]\s*(?:dot|punto|point|\.)\s*[)\]}>]\s*", re.IGNORECASE)
+_SPOKEN_NAME = r"([a-z0-9._+-]{0,30}(?:abuse|spam)[a-z0-9._+-]{0,30})"
+_SPOKEN_DOTS = re.compile(
+    rf"(?:\b{_SPOKEN_NAME}|(?<=[:(<,] )([a-z0-9._+-]{{1,60}})) at ([a-z0-9-]{{1,63}}(?: dot [a-z0-9-]{{1,63}}){{1,4}})\b",
+    re.IGNORECASE,
+)
+# "report abuse at isp.example" names a web site: the name must stand at the start, behind a mark, or behind "to"
+_SPOKEN_AT = re.compile(
+    rf"(?:^\W*|(?<=[:(<,])|(?<=[:(<,] )|(?<= to )){_SPOKEN_NAME} at "
+    r"(?!www\.)([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4})(?![\w/:])",
+    re.IGNORECASE,
+)
+_DOT = re.compile(" dot ", re.IGNORECASE)
+
+_BRACKET_MARKS = tuple(
+    f"{bracket}{gap}{word}" for bracket in "([{<" for gap in ("", " ") for word in ("at", "dot", "@")
+)
+
+
+def may_be_in(lowered: str) -> bool:
+    """False where no disguise can be in a text, which is nearly always; cheap, since every text is asked this."""
+    if "|" in lowered or "＠" in lowered or _is_spoken(lowered):
+        return True
+    has_bracket = "(" in lowered or "[" in lowered or "<" in lowered or "{" in lowered
+    return has_bracket and any(mark in lowered for mark in _BRACKET_MARKS)
+
+
+def _is_spoken(lowered: str) -> bool:
+    return (" at " in lowered or "\tat" in lowered) and any(word in lowered for word in ("abuse", "spam", " dot "))
+
+
+def undone(line: str) -> str:
+    """Return the line with "(at)", "{|)", "(dot)" and, for names that say abuse, a spoken " at " and " dot " undone."""
+    if not may_be_in(line.lower()):
+        return line
+    plain = _BRACKET_AT.sub("@", line)
+    if "@" in plain:
+        plain = _BRACKET_DOT.sub(".", plain)
+    if not _is_spoken(plain.lower()):
+        return plain
+    plain = _SPOKEN_DOTS.sub(lambda spoken: f"{spoken[1] or spoken[2]}@{_DOT.sub('.', spoken[3])}", plain)
+    return _SPOKEN_AT.sub(r"\1@\2", plain)
