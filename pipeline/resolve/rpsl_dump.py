@@ -73,13 +73,13 @@ def whole_objects(chunks: Iterable[bytes]) -> Iterator[bytes]:
             text = text.replace(b"\r\n", b"\n")
         end = text.rfind(b"\n\n")
         if end > 0:
-            yield text[:end]
+            yield text[:end].rstrip(b"\n")
             rest = text[end:]
         elif len(text) > 4 * MAX_OBJECT:
             rest = text[: 2 * MAX_OBJECT] + text[-1:]
         else:
             rest = text
-    yield rest
+    yield rest.rstrip(b"\n")
 
 
 @dataclass(slots=True)
