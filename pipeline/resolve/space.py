@@ -61,7 +61,7 @@ def special_purpose(address: Address) -> str:
     3fff::/20 but is right wherever it says that a range is defined.
     """
     number = int(address)
-    for row in _table(address.version):
+    for row in ranges(address.version):
         if row.first <= number <= row.last:
             return row.reason
     width = 8 if address.version == 4 else 64  # no range that ipwhois alone would name is smaller than that
@@ -76,8 +76,8 @@ def _second_opinion(version: int, number: int) -> str:
 
 
 @functools.cache
-def _table(version: int) -> tuple[SpecialRange, ...]:
-    """The rows of one address family, narrowest first, so that the most specific reason is found."""
+def ranges(version: int) -> tuple[SpecialRange, ...]:
+    """Return the rows of one address family, narrowest first, so that the most specific reason is found."""
     text = resources.files("pipeline").joinpath("data/special_purpose.csv").read_text(encoding="utf-8")
     rows = []
     for row in csv.DictReader(text.splitlines()):
