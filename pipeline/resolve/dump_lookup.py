@@ -6,7 +6,7 @@ registry delegated the range, only that one's dump counts; what a registry knows
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, Step, StepKind
@@ -29,36 +29,27 @@ from pipeline.store.db import Connection, chunks
 from pipeline.store.netblocks import Learnt, block_of
 
 
-@dataclass(frozen=True, slots=True)
-class DumpAnswer:
-    """One judged network of a dump, to be stored as any answer is, and the step that says where it was read.
-
-    Addresses that one answer holds for share the object.
-    """
-
-    learnt: Learnt
-    step: Step
-
-
 def answers(
     connection: Connection, addresses: Sequence[Address], now: datetime, caps: ScopeCaps, keep: timedelta
-) -> dict[Address, DumpAnswer]:
+) -> dict[Address, Learnt]:
     """Return what the dumps say of each address that they know a holder's network for: a contact, or that none is named.
 
+    Each is judged as an answer of the registry's server would be, with the one step that says where it was read (file,
+    SHA-256, range); addresses in one run of a network share the object.
     The range that an answer holds for is exact, within the block: a dump shows every network.  It holds until the dump is
     older than `keep`, by the time of its import.
     """
     counting = store.current(connection, now - keep)
     if not any(name in NETWORKS for _, name in counting):
         return {}
-    found: dict[Address, DumpAnswer] = {}
+    found: dict[Address, Learnt] = {}
     given = delegations(connection, counting, addresses)
     wide = wide_networks(connection, counting)
     grouped = grouped_by_block(addresses)
     for blocks in chunks(list(grouped), AT_ONCE):
         around = places(connection, counting, {block: grouped[block] for block in blocks}, given, wide)
         networks = {place.network: place for some in around.values() for place in some}
-        judge = _Judge(counting, _objects(connection, counting, networks.values()), caps, keep, now)
+        judge = _Judge(counting, _objects(connection, counting, networks.values()), caps, keep)
         for address, some in around.items():
             said = next((one for place in some if (one := judge.said(place, address)) is not None), None)
             if said is not None:
@@ -114,15 +105,14 @@ class _Judge:
         objects: Mapping[str, Mapping[str, bytes]],
         caps: ScopeCaps,
         keep: timedelta,
-        now: datetime,
     ) -> None:
         self.dumps = {dump.id: dump for dump in counting.values()}
         self.held = set(counting)
-        self.objects, self.caps, self.keep, self.now = objects, caps, keep, now
+        self.objects, self.caps, self.keep = objects, caps, keep
         self.judged: dict[DumpNetwork, tuple[NetworkAnswer, Answer]] = {}
-        self.known: dict[tuple[DumpNetwork, int], DumpAnswer | None] = {}
+        self.known: dict[tuple[DumpNetwork, int], Learnt | None] = {}
 
-    def said(self, place: Place, address: Address) -> DumpAnswer | None:
+    def said(self, place: Place, address: Address) -> Learnt | None:
         """Return the answer for the run around an address, or None where the registry would know more.
 
         That is where the dump names the registry itself, and where no contact is found in files of which some are missing.
@@ -132,7 +122,7 @@ class _Judge:
             self.known[key] = self._said(place, address)
         return self.known[key]
 
-    def _said(self, place: Place, address: Address) -> DumpAnswer | None:
+    def _said(self, place: Place, address: Address) -> Learnt | None:
         network = place.network
         dump = self.dumps[network.dump_id]
         if dump.complete_at is None:
@@ -154,9 +144,8 @@ class _Judge:
         kind = type(address)
         run = (kind(max(place.first, block)), kind(min(place.last, last)))
         answer = replace(answer, cached=run)  # exact, so that no cap is needed: the dump shows every network
-        step = Step(StepKind.DUMP, raw.source, answer.outcome, answer.why, self.now, raw)
-        usable = tuple(choose.usable(answer))
-        return DumpAnswer(Learnt(answer, usable, raw, dump.complete_at + self.keep), step)
+        step = Step(StepKind.DUMP, raw.source, answer.outcome, answer.why, raw.at, raw)
+        return Learnt(answer, tuple(choose.usable(answer)), raw, dump.complete_at + self.keep, (step,))
 
     def _has_all(self, place: Place) -> bool:
         """Is every class of objects imported that a contact of the network could stand in?"""

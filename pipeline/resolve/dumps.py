@@ -17,13 +17,13 @@ from pipeline.domain import Address, Clock, Progress, TocsinError, TryAgain
 from pipeline.resolve import delegated as statistics
 from pipeline.resolve import dump_file, rpsl_dump
 from pipeline.resolve.dump_file import DELEGATED, RPSL
-from pipeline.resolve.dump_lookup import DumpAnswer, answers, delegated
+from pipeline.resolve.dump_lookup import answers, delegated
 from pipeline.resolve.rpsl_dump import Picked
 from pipeline.store import dumps as store
 from pipeline.store.db import Database
 from pipeline.store.lives import Lease, LeaseLost
 
-__all__ = ["DumpAnswer", "ImportResult", "answers", "delegated", "import_dump"]
+__all__ = ["ImportResult", "answers", "delegated", "import_dump"]
 
 BUFFER = 48 << 20  # bytes kept before they are written, in one transaction
 LEVEL = 3  # of zlib: 6 takes twice as long and saves a tenth
