@@ -16,15 +16,19 @@ _REFUSAL = re.compile(
     r"\b(?:exceed\w*|reached|denied|refused|exhausted)"
     r"|\bexceed\w*[^\n]{0,60}\b(?:quota|limit|number of (?:queries|lookups|requests|connections))"
     r"|\baccess (?:from your (?:host|address|network) )?(?:has been |is )?(?:temporarily |permanently )?(?:denied|blocked)"
-    r"|\btoo many (?:queries|requests|connections|lookups)|\bexcessive quer|\bpermission denied"
+    r"|\btoo many (?:\w+ ){0,2}(?:queries|requests|connections|lookups)|\bexcessive quer|\bpermission denied"
+    r"|\bover (?:the |your )?(?:quota|limit)\b|\binterval is too short|\bslow down\b|\b(?:been|are) banned\b"
+    r"|\b(?:l[ií]mite|cota|cuota)\b[^\n]{0,40}\b(?:exced|supera|ultrapass)"
     r"|\btemporarily (?:denied|blocked|unavailable)|\btry again later|\bhas been (?:blocked|blacklisted)"
-    r"|\breached[^\n]{0,40}\b(?:limit|quota)|\bnot (?:allowed|permitted|authori[sz]ed) to (?:query|access|use)\b"
+    r"|\breached[^\n]{0,40}\b(?:limit|quota|maximum number)"
+    r"|\bnot (?:allowed|permitted|authori[sz]ed) to (?:query|access|use)\b"
     r"|\b429 too many|\b403 forbidden",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(
-    r"\bno match(?:es)?\b|\b(?:not|nothing) found\b|%error:101\b"
-    r"|\bno (?:such )?(?:data|records?|entries|information|objects?|results?)\b[^\n]{0,20}\b(?:found|available)\b"
+    r"\bno match(?:es)?\b|\b(?:not|nothing) found\b|^\W*no found\b|%error:101\b"
+    r"|\bno (?:such |whois )?(?:data|records?|entries|information|objects?|results?)\b[^\n]{0,20}\b(?:found|available)\b"
+    r"|\bno such (?:entry|object|network|record|resource|range)\b"
     r"|^%error 230\b|\breturned 0 objects\b|\bunallocated\b|\bis not (?:allocated|registered)\b",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -58,11 +58,16 @@ def _known() -> Placeholders:
         network_prefixes=tuple(data["networks"]["prefixes"]),
         registries=registries,
         of_domain={domain: one.name for one in registries for domain in one.domains},
-        of_handle={handle: one.name for one in registries for handle in one.handles},
+        of_handle={handle: one.name for one in registries for handle in [*one.handles, *_desks(one)]},
         of_host={host: one.name for one in registries for host in one.hosts},
         beginnings=tuple(name for one in registries for name in one.names),
         of_beginning=tuple((name, one.name) for one in registries for name in one.names),
     )
+
+
+def _desks(registry: Registry) -> list[str]:
+    """The handles that a national registry's own IRT object may have by APNIC's naming: IRT-KRNIC-KR, IRT-VNNIC-AP."""
+    return [f"irt-{registry.name}-{end}" for end in (registry.country.lower(), "ap") if registry.country]
 
 
 _JOINTS = str.maketrans("", "", ".-_")

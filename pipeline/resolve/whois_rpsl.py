@@ -37,6 +37,10 @@ _SOURCES = {
     "afrinic": "afrinic",
     "krnic": "krnic",
     "idnic": "idnic",
+    "irinn": "irinn",
+    "cnnic": "cnnic",
+    "vnnic": "vnnic",
+    "twnic": "twnic",
 }
 _OTHERS = ("admin-c", "tech-c", "zone-c", "owner-c", "routing-c")
 _NOTIFY = ("notify", "mnt-nfy", "upd-to", "irt-nfy", "ref-nfy", "changed")

@@ -20,7 +20,8 @@ MAX_FIELDS = 4000  # of one paragraph
 MAX_NETWORKS = 64
 MAX_MAILBOXES = 50  # taken of one kind from one paragraph
 
-_TAG = re.compile(r"<[^<>]{0,500}>")
+_TAG = re.compile(r"<(?![^<>\s@]{1,64}@[^<>\s]{1,253}>)[^<>]{0,500}>")  # <abuse@isp.example> is none
+_TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")  # UTF-8 that was taken for Latin-1 and encoded again
 # what the whois program itself prints: [Querying whois.ripe.net], [whois.ripe.net]
 _CLIENT_NOTE = re.compile(r"\[(?:(?:Querying|Redirected to) \S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?)\]")
 _KEY = re.compile(r"^([A-Za-z][A-Za-z0-9 _;/-]{0,30}?)\s*:(?:\s+|$)(.*)$")
@@ -40,7 +41,8 @@ class Stated:
 def decode(body: bytes) -> list[str]:
     """Return the text's lines, bounded and without tags.
 
-    ISO-2022-JP where its escape sequences stand (its bytes would pass as UTF-8), else UTF-8, else Latin-1.
+    ISO-2022-JP where its escape sequences stand (its bytes would pass as UTF-8), else UTF-8, else Latin-1.  A line that was
+    encoded in UTF-8 twice, or that is UTF-8 in a text that is not, is put right.
     """
     if b"\x1b$" in body or b"\x1b(" in body:
         text = body.decode("iso2022_jp", errors="replace")
@@ -52,7 +54,16 @@ def decode(body: bytes) -> list[str]:
     if re.search(r"<(?:html|pre|body|div|br)\b", text, re.IGNORECASE):
         text = html.unescape(_TAG.sub("", text))
     lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MAX_LINES]
-    return [line[:MAX_LINE].rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
+    return [_put_right(line[:MAX_LINE]).rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
+
+
+def _put_right(line: str) -> str:
+    if line.isascii() or not _TWICE.search(line):
+        return line
+    try:
+        return line.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return line
 
 
 def paragraphs(lines: list[str]) -> Iterator[Fields]:
