@@ -82,13 +82,15 @@ def by_whois(address: Address, registry: str, rules: Rules, story: Story) -> Tal
     said = yield from _whois(
         host, port, referral.text(registry, referral.WHOIS, address), registry, address, rules, story
     )
+    seen = {(host, port)}
     for _ in range(MOST_REFERRALS):
         if isinstance(said, Wait) or said.read.outcome is Outcome.CONTACTS:
             break
         onward = referral.find(said.raw, said.registry, allow_loopback=rules.allow_loopback)
-        if onward is None or (onward.host, onward.port) == (host, port):
+        if onward is None or (onward.host, onward.port) in seen:
             break
         host, port = onward.host, onward.port
+        seen.add((host, port))
         text = referral.text(onward.registry, onward.protocol, address)
         further = yield from _whois(host, port, text, onward.registry or registry, address, rules, story)
         if isinstance(further, Wait) or not asking.says_more(said.read, further.read):
