@@ -14,9 +14,8 @@ _NOT_A_HOST = (
     IPv6Network("2001::/32"),  # Teredo, RFC 4380: the address inside is somebody else's
     IPv6Network("2002::/16"),  # 6to4, RFC 3056
     IPv6Network("3fff::/20"),  # documentation, RFC 9637
-    IPv6Network("5f00::/16"),  # segment routing, RFC 9602
-    IPv6Network("fec0::/10"),  # site-local, RFC 3879
 )
+_UNICAST = IPv6Network("2000::/3")  # all that IANA has ever given out as global unicast, RFC 4291 2.4
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: what counts is the IPv4 address inside
 
 
@@ -36,4 +35,6 @@ def reachable(address: Address, allow_loopback: bool) -> bool:
             return reachable(IPv4Address(int(address) & 0xFFFFFFFF), allow_loopback=False)
     if address.is_loopback:
         return allow_loopback
+    if isinstance(address, IPv6Address) and address not in _UNICAST:
+        return False
     return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_A_HOST)

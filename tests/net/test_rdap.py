@@ -245,6 +245,12 @@ def test_what_is_not_rdap_at_all_is_a_failure(ask: Asked, clock: Clock, words: b
     assert failure.code == code
 
 
+def test_a_server_that_speaks_no_tls_where_it_should_is_a_temporary_failure(ask: Asked, clock: Clock) -> None:
+    with speaking(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as (url, _):
+        answer = ask(rdap.edge(SETTINGS, clock), [RdapQuestion(1, url.replace("http:", "https:"))])[0].answer
+    assert (answer.status, answer.failure) == (0, TemporaryFailure("tls", "ClientConnectorSSLError"))
+
+
 def test_a_lost_connection_is_not_asked_again_by_itself(clock: Clock, listener: socket.socket) -> None:
     with rdap.edge(SETTINGS, clock) as edge:
         edge.ask(RdapQuestion(1, f"http://127.0.0.1:{listener.getsockname()[1]}/ip/192.0.2.1"))
