@@ -179,7 +179,14 @@ def _labelled_place(label: str) -> tuple[str, str]:
     if not lines:
         return "", ""
     province = next((line for line in lines[-3:-1] if len(line) == 2 and line.isalpha() and line.isupper()), "")
-    return country.code(lines[-1]) or country.code(lines[-1].rpartition(",")[2]), province
+    *before, last = lines[-1].split(",")
+    found = country.code(lines[-1]) or country.code(last)
+    if not found and before and any(ch.isdigit() for ch in last):  # "..., Armenia, 1101": a postal code behind it
+        found = country.code(before[-1]) if len(before[-1].strip()) > 2 and before[-1].strip() not in _STATES else ""
+    return found, province
+
+
+_STATES = frozenset({"Georgia"})  # of the United States, and a country's name as well
 
 
 # --- JSContact --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
 from pipeline.resolve import choose, rdap_answer, whois_answer
 from pipeline.resolve.mailbox import normalise
-from pipeline.resolve.scope import ScopeCaps
+from pipeline.resolve.scope import ScopeCaps, read_address
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 CAPS = ScopeCaps()
@@ -185,6 +185,43 @@ def test_an_autnum_answer_with_damaged_members_is_read_within_bounds(found: list
     check(rdap_answer.read_entity(answer_of(body), "NET-192-0-2-0-1", registry="arin"), 64500)
 
 
+written = st.one_of(
+    st.ip_addresses().map(str),
+    st.ip_addresses(v=4).map(lambda address: ".".join(f"{int(octet):03}" for octet in str(address).split("."))),
+    st.ip_addresses(v=6).map(lambda address: address.exploded.upper()),
+    st.ip_addresses().map(lambda address: f" {address}/32 "),
+    st.sampled_from(
+        ["", "192.0.2", "192.0.2.256", "192.0.2.0", "192.0.2.255", "fe80::1%eth0", "::ffff:192.0.2.1", "٣.0.2.0"]
+    ),
+)
+
+
+@quick
+@given(written, written, st.ip_addresses(), st.sampled_from([None, "v4", "v6", "x"]), st.booleans())
+def test_the_quick_path_and_ipwhois_read_any_network_alike(
+    start: str, end: str, queried: Address, version: str | None, is_inside: bool
+) -> None:
+    data = RDAP | {"startAddress": start, "endAddress": end, "ipVersion": version}
+    del data["cidr0_cidrs"]
+    first = read_address(start)
+    about = first if is_inside and first is not None else queried
+    answers = [
+        rdap_answer.read(answer_of(json.dumps(data).encode()), about, registry="arin", caps=CAPS, is_quick=is_quick)
+        for is_quick in (True, False)
+    ]
+    assert answers[0] == answers[1]
+    check(answers[0], about)
+
+
+@quick
+@given(wounds)
+def test_the_quick_path_and_ipwhois_read_a_damaged_answer_alike(found: list[tuple[int, Any]]) -> None:
+    answer = answer_of(json.dumps(damaged(RDAP, found)).encode())
+    assert rdap_answer.read(answer, QUERIED, registry="arin", caps=CAPS) == rdap_answer.read(
+        answer, QUERIED, registry="arin", caps=CAPS, is_quick=False
+    )
+
+
 @quick
 @given(st.integers(0, 3000), st.sampled_from(FRAGMENTS), st.integers(0, 3000))
 def test_a_cut_or_spoiled_rdap_body_is_read_within_bounds(at: int, fragment: bytes, end: int) -> None:
@@ -241,7 +278,13 @@ def test_a_long_text_of_one_line_is_read_within_bounds(line: str) -> None:
     check(whois_answer.read(answer_of(body), QUERIED, registry="ripencc", caps=CAPS), QUERIED)
 
 
-@pytest.mark.parametrize("text", ["@", "a@", "abuse at ", "(at)", "x" * 70 + "@", "abuse@x.example ", "is invalid "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("@", "a@", "abuse at ", "(at)", "x" * 70 + "@", "abuse@x.example ", "is invalid ", "a@" + "b" * 253 + " is "),
+        *("abuse: a at b dot ", "( at ", "<@", "[dot]", "etc. ", "not ", "@valid", "this address ", "＠", "|)"),
+    ],
+)
 def test_long_remarks_are_read_within_bounds(text: str) -> None:
     remark = {"description": [(text * 60_000)[:60_000]]}
     body = json.dumps({**RDAP, "remarks": [remark] * 4}).encode()

@@ -124,6 +124,11 @@ def test_a_body_that_is_not_one_whole_json_object_is_unusable(body: bytes) -> No
         ({"errorCode": 501, "title": "501 Not Implemented"}, Outcome.UNUSABLE),
         ({"errorCode": 200}, Outcome.UNUSABLE),
         ({"errorCode": None}, Outcome.UNUSABLE),
+        ({"errorCode": 429.0}, Outcome.REFUSED),
+        ({"errorCode": "503", "lang": "en", "rdapConformance": ["rdap_level_0"]}, Outcome.REFUSED),
+        (network(ABUSE, errorCode=None), Outcome.CONTACTS),
+        ({"title": "Error", "description": ["You have exceeded your daily quota"]}, Outcome.REFUSED),
+        ({"notices": [{"title": "Error", "description": "Query rate limit exceeded"}]}, Outcome.REFUSED),
         ({"title": "Query limit exceeded"}, Outcome.REFUSED),
         ({"title": "hello"}, Outcome.UNUSABLE),
         (network(ABUSE, notices=[{"title": "Rate Limit Notice", "description": ["Wait."]}]), Outcome.REFUSED),
@@ -180,6 +185,7 @@ def test_special_purpose_space_has_nobody_to_ask() -> None:
         {"startAddress": None, "endAddress": None, "handle": "192.0.2.0 - 192.0.2.255"},
         {"startAddress": None, "endAddress": None, "handle": "192.0.2.0/24"},
         {"entities": [ABUSE, None, 7, "x", [], {}]},
+        {"entities": ABUSE},
         {"remarks": None, "notices": {}, "status": None, "links": 7, "events": "x"},
     ],
 )
@@ -238,6 +244,23 @@ def test_the_registry_is_the_one_that_answered() -> None:
     assert read(network(nir, port43="whois.apnic.net")).registry == "krnic"
 
 
+@pytest.mark.parametrize("rel", ["self", "up", None])
+def test_a_record_of_the_past_names_nobody_to_write_to(rel: str | None) -> None:
+    links = [
+        {
+            "value": "https://rdap.example/history/ip/192.0.2.0/24",
+            "rel": rel,
+            "href": "https://rdap.example/ip/192.0.2.0/24",
+        }
+    ]
+    offer = [{"title": "remarks", "description": ["Email address for spam or abuse complaints : desk@isp.example"]}]
+    answer = read(network(ABUSE, links=links, remarks=offer))
+    assert (answer.outcome, answer.why) == (Outcome.NO_CONTACT, "historical")
+    assert reasons(answer) == {"abuse@isp.example": "historical", "desk@isp.example": "historical"}
+    links[0]["value"] = "https://rdap.example/ip/192.0.2.70"
+    assert mailboxes(read(network(ABUSE, links=links, remarks=offer))) == ["abuse@isp.example", "desk@isp.example"]
+
+
 def registrant(*properties: list[Any], **more: Any) -> Json:
     return entity(["registrant"], *properties, **more)
 
@@ -268,6 +291,8 @@ def test_the_holder_is_the_registrant_else_the_description_else_the_name(
         (["adr", {"label": "1 Street\\nTown\\nWA\\n98052\\nUNITED STATES"}, "text", [""] * 7], "US", "WA"),
         (["adr", {"cc": "fr"}, "text", ["", "", "", "", "", "", ""]], "FR", ""),
         (["adr", {"label": "Street 1, 720065, Bishkek, Kyrgyzstan"}, "text", None], "KG", ""),
+        (["adr", {"label": "Street 1, Town, Armenia, 1101"}, "text", [""] * 7], "AM", ""),
+        (["adr", {"label": "Street 1, Town, Georgia, 30301"}, "text", [""] * 7], "", ""),
         (["adr", {}, "text", None], "", ""),
         (["adr", None, None, [None, 7, [], {}, "QC", None, 9]], "", "QC"),
     ],
@@ -335,6 +360,15 @@ def test_entities_without_a_handle_or_with_the_same_one_are_all_read() -> None:
         ([["EMAIL", {}, "uri", "mailto:a@isp.example?subject=x"]], ["a@isp.example"]),
         ([["contact-uri", {}, "uri", "mailto:a@isp.example"]], ["a@isp.example"]),
         ([email("a@isp.example; b@isp.example.")], ["a@isp.example", "b@isp.example"]),
+        ([email("a@isp.example/b@isp.example")], ["a@isp.example", "b@isp.example"]),
+        ([email("b@isp.example"), ["item1.EMAIL", {"TYPE": "Abuse"}, "text", "a@isp.example"]], ["a@isp.example"]),
+        ([email("b@isp.example"), email("a@isp.example", type="work,abuse")], ["a@isp.example"]),
+        ([email("b@isp.example"), email("a@isp.example", type="abuse-mailbox")], ["a@isp.example"]),
+        ([email("b@isp.example"), email("a@isp.example", type=["work", "pref"])], ["a@isp.example"]),
+        ([email("b@isp.example", pref=1.5), email("a@isp.example", pref=["1"])], ["a@isp.example"]),
+        ([email("b@isp.example", pref=True), email("a@isp.example", pref=1.0)], ["a@isp.example"]),
+        ([email("Desk <abuse@exämple.example>")], ["abuse@xn--exmple-cua.example"]),
+        ([email("abuse＠isp.example")], ["abuse@isp.example"]),
     ],
 )
 def test_of_an_abuse_contact_type_abuse_counts_then_preference_then_all(
@@ -375,6 +409,46 @@ def test_a_mailbox_named_for_abuse_counts_without_a_role_but_less() -> None:
     assert only.confidence < 60
 
 
+@pytest.mark.parametrize("roles", [None, [], {}])
+def test_without_any_role_a_contact_is_known_by_its_name_unless_it_is_a_person(roles: object) -> None:
+    desk = entity([], email("desk@isp.example")) | {"roles": roles}
+    desk["vcardArray"][1][1][3] = "Firm Abuse Desk"
+    person = entity([], email("abe@isp.example"), kind="individual") | {"roles": roles}
+    person["vcardArray"][1][1][3] = "Abe Abuse"
+    answer = read(network(desk, person), registry="afrinic")
+    (only,) = usable(answer)
+    assert (only.mailbox, only.tier) == ("desk@isp.example", 3)
+    assert reasons(answer)["abe@isp.example"] == "personal"
+    assert mailboxes(read(network(desk | {"roles": ["technical"]}))) == []
+
+
+@pytest.mark.parametrize(
+    ("handle", "text"),
+    [
+        ("IRT-KRNIC-KR", "irt@nic.or.kr"),
+        ("IRT-JPNIC-JP", "hostmaster@nic.ad.jp"),
+        ("IRT-CNNIC-CN", "ipas@cnnic.cn"),
+        ("IRT-VNNIC-AP", "abuse@vnnic.vn"),
+        ("IRT-TWNIC-AP", "hostmaster@twnic.tw"),
+        ("IRT-IDNIC-ID", "desk@isp.example"),
+        ("IRT-IRINN-IN", "desk@isp.example"),
+        ("X1", "abuse@idnic.net"),
+        ("X1", "abuse@irinn.in"),
+        ("X1", "abuse@afrinic.net"),
+        ("X1", "abuse@lacnic.net"),
+        ("X1", "cert@cert.br"),
+        ("X1", "Abuse@RIPE.net"),
+    ],
+)
+def test_a_registrys_desk_gives_way_to_the_remark_of_the_network_or_its_contacts(handle: str, text: str) -> None:
+    desk = entity(["abuse"], email(text), handle=handle)
+    assert read(network(desk)).why == "registry-contact"
+    offer = [{"title": "remarks", "description": ["send spam or abuse report to", "abuse@isp.example"]}]
+    technical = entity(["technical", "administrative"], email("ip@isp.example"), remarks=offer)
+    for data in (network(desk, technical), network(desk, remarks=offer)):
+        assert mailboxes(read(data)) == ["abuse@isp.example"]
+
+
 def test_a_mailbox_marked_for_abuse_counts_in_a_technical_contact() -> None:
     (only,) = usable(
         read(network(entity(["technical"], email("noc@isp.example"), email("desk@isp.example", type="abuse"))))
@@ -383,8 +457,14 @@ def test_a_mailbox_marked_for_abuse_counts_in_a_technical_contact() -> None:
 
 
 def test_a_remark_of_the_network_or_a_contact_may_name_the_desk() -> None:
-    offer = [{"title": "remarks", "description": ["Send spam reports to", "desk@isp.example"]}]
-    for data in (network(remarks=offer), network(entity(["technical"], remarks=offer))):
+    offer: list[Any] = [{"title": "remarks", "description": ["Send spam reports to", "desk@isp.example"]}]
+    for data in (
+        network(remarks=offer),
+        network(entity(["technical"], remarks=offer)),
+        network(remarks=offer[0]),
+        network(remarks=[{"description": "Send spam reports to desk@isp.example"}]),
+        network(remarks=["Send spam reports to desk@isp.example", None, 7]),
+    ):
         (only,) = usable(read(data))
         assert (only.mailbox, only.source, only.tier) == ("desk@isp.example", "remark", 2)
 
@@ -423,18 +503,61 @@ def test_a_failed_validation_in_the_networks_remarks_holds_for_its_contact() -> 
             }
         },
         {"emails": {"e1": None, "e2": [], "e3": {"address": None}, "e4": {"address": "abuse@isp.example"}}},
+        {"emails": [{"address": "abuse@isp.example"}]},
+        {"emails": {"e1": {"email": "abuse@isp.example"}}},
+        {"emails": {"e1": "abuse@isp.example"}},
+        {"emails": "mailto:abuse@isp.example"},
+        {
+            "emails": {
+                "a": {"address": "noc@isp.example"},
+                "b": {"address": "abuse@isp.example", "contexts": {"abuse": True}},
+            }
+        },
+        {"links": {"l": {"kind": "contact", "uri": "mailto:abuse@isp.example"}}},
     ],
 )
-def test_a_jscontact_card_is_read_like_a_jcard(card: Json) -> None:
-    assert mailboxes(read(network({"objectClassName": "entity", "roles": ["abuse"], "jscard": card}))) == [
-        "abuse@isp.example"
-    ]
+@pytest.mark.parametrize("member", ["jscard", "jsCard", "jscontact_card"])
+def test_a_jscontact_card_is_read_like_a_jcard(card: Json, member: str) -> None:
+    contact = {"objectClassName": "entity", "roles": ["abuse"], member: card}
+    assert mailboxes(read(network(contact))) == ["abuse@isp.example"]
 
 
-def test_a_jscontact_card_says_who_and_where_the_holder_is() -> None:
-    card = {"kind": "org", "name": {"full": "The Firm"}, "addresses": {"a": {"countryCode": "ca"}}}
+def test_of_a_jcard_and_a_jscontact_card_the_marked_mailbox_counts() -> None:
+    card = {"emails": {"e": {"address": "ABUSE@isp.example", "label": "Abuse"}}}
+    assert mailboxes(read(network(entity(["abuse"], email("noc@isp.example"), jscard=card)))) == ["abuse@isp.example"]
+
+
+@pytest.mark.parametrize(
+    ("card", "holder", "place"),
+    [
+        (
+            {"kind": "org", "name": {"full": "The Firm"}, "addresses": {"a": {"countryCode": "ca"}}},
+            "The Firm",
+            ("CA", ""),
+        ),
+        (
+            {
+                "kind": "org",
+                "name": {"components": [{"value": "The"}, {"kind": "separator", "value": "-"}, {"value": "Firm"}]},
+                "addresses": {
+                    "a": {"components": [{"kind": "region", "value": "QC"}, {"kind": "country", "value": "Canada"}]}
+                },
+            },
+            "The Firm",
+            ("CA", "QC"),
+        ),
+        (
+            {"kind": "org", "fullName": "The Firm", "addresses": {"a": {"full": "Rue 1\nParis\nFrance"}}},
+            "The Firm",
+            ("FR", ""),
+        ),
+        ({"organizations": {"o": {"name": "The Firm"}}, "addresses": [None, {"countryCode": 7}]}, "The Firm", ("", "")),
+        ({"name": None, "kind": 7, "addresses": None, "organizations": "x", "emails": None}, "EXAMPLE-NET", ("", "")),
+    ],
+)
+def test_a_jscontact_card_says_who_and_where_the_holder_is(card: Json, holder: str, place: tuple[str, str]) -> None:
     answer = read(network({"roles": ["registrant"], "jscard": card}, country=None))
-    assert (answer.holder, answer.country) == ("The Firm", "CA")
+    assert (answer.holder, (answer.country, answer.region)) == (holder, place)
 
 
 @pytest.mark.parametrize(
@@ -443,6 +566,16 @@ def test_a_jscontact_card_says_who_and_where_the_holder_is() -> None:
         (network(entity(["abuse"], ["contact-uri", {}, "uri", "https://isp.example/report"])), "web-form"),
         (network(redacted=[{"name": {"description": "Abuse e-mail"}, "method": "removal"}]), "redacted"),
         (network(redacted=[{"prePath": "$.entities[0].vcardArray[1][?(@[0]=='email')]"}]), "redacted"),
+        (network(redacted=[{"prePath": ["$.entities[0].jscard.emails"]}]), "redacted"),
+        (network(redacted={"name": {"type": "Abuse Email"}, "method": "emptyValue"}), "redacted"),
+        (network(redacted=["e-mail"]), "redacted"),
+        (network(redacted=[None, 7, {"name": None, "prePath": {}}]), "no-mailbox"),
+        (network(entity(["abuse"], email("")), redacted=[{"name": {"description": "E-mail"}}]), "redacted"),
+        (network(entity(["abuse"], email("redacted@isp.example")), redacted=[{"name": "email"}]), "redacted"),
+        (
+            network(entity(["abuse"], email("a***@isp.example")), redacted=[{"replacementPath": "$.x.email"}]),
+            "redacted",
+        ),
         (network(remarks=[{"type": "object truncated due to server policy"}]), "truncated"),
         (network({"roles": ["abuse"], "handle": "ABUSE1-ARIN"}), "abuse-handle ABUSE1-ARIN"),
         (network({"roles": ["abuse"], "handle": "../x?y=1"}), "no-mailbox"),

@@ -204,6 +204,18 @@ def reasons(answer: NetworkAnswer) -> dict[str, str]:
         ("Your address has reached its daily limit", Outcome.REFUSED),
         ("You are not allowed to query this server", Outcome.REFUSED),
         ("%ERROR:208: connections limit exceeded", Outcome.REFUSED),
+        ("%ERROR:306: connections exceeded\n%\n% Number of connections has been exceeded", Outcome.REFUSED),
+        ("% Maximum concurrent connections limit exceeded", Outcome.REFUSED),
+        ("% Excessive querying, grace period of 600 seconds", Outcome.REFUSED),
+        ("Too many simultaneous connections from your host", Outcome.REFUSED),
+        ("Queried interval is too short.", Outcome.REFUSED),
+        ("Request over quota", Outcome.REFUSED),
+        ("You have been banned", Outcome.REFUSED),
+        ("% Limite de consultas excedido", Outcome.REFUSED),
+        ("% You have reached the maximum number of queries", Outcome.REFUSED),
+        ("No Found", Outcome.NOT_FOUND),
+        ("No whois information found.", Outcome.NOT_FOUND),
+        ("% No such entry", Outcome.NOT_FOUND),
         ("No match found for n + 192.0.2.70.", Outcome.NOT_FOUND),
         ("%ERROR:101: no entries found", Outcome.NOT_FOUND),
         ("%error 230 No Objects Found", Outcome.NOT_FOUND),
@@ -314,6 +326,27 @@ def test_the_irt_object_is_the_abuse_desk_unless_it_is_the_registrys() -> None:
     assert (registrys.outcome, registrys.registry, registrys.why) == (Outcome.NO_CONTACT, "krnic", "registry-contact")
 
 
+@pytest.mark.parametrize("handle", ["IRT-CNNIC-CN", "IRT-VNNIC-AP", "IRT-TWNIC-AP", "IRT-IDNIC-ID", "IRT-IRINN-IN"])
+def test_a_registrys_desk_is_one_in_the_header_too_and_a_remark_stands_for_it(handle: str) -> None:
+    registry = handle.split("-")[1].lower()
+    text = (
+        "% Abuse contact for '192.0.2.0 - 192.0.2.255' is 'desk@isp.example'\n\n"
+        f"inetnum: 192.0.2.0 - 192.0.2.255\nmnt-irt: {handle}\nremarks: none\nsource: APNIC\n\n"
+        f"irt: {handle}\nabuse-mailbox: desk@isp.example\n"
+    )
+    answer = read(text, registry="apnic")
+    assert (answer.outcome, answer.why, answer.registry) == (Outcome.NO_CONTACT, "registry-contact", registry)
+    assert mailboxes(read(text.replace("remarks: none", "remarks: for abuse: real@isp.example"))) == [
+        "real@isp.example"
+    ]
+
+
+def test_no_abuse_contact_registered_is_no_contact_unless_the_object_names_one() -> None:
+    text = "% No abuse contact registered for 192.0.2.0 - 192.0.2.255\n\ninetnum: 192.0.2.0 - 192.0.2.255\nnetname: X\n"
+    assert read(text).outcome is Outcome.NO_CONTACT
+    assert mailboxes(read(text + "remarks: abuse: desk@isp.example\n")) == ["desk@isp.example"]
+
+
 def test_comments_inside_an_object_do_not_end_it() -> None:
     text = "inetnum: 192.0.2.0 - 192.0.2.255\n# a comment\n% another\nabuse-mailbox: abuse@isp.example\n"
     assert mailboxes(read(text)) == ["abuse@isp.example"]
@@ -420,6 +453,13 @@ def test_an_as_number_is_answered_by_its_own_object_only(text: str, outcome: Out
         ("\ufeffMontréal".encode(), "Montréal"),
         ("Montréal".encode("latin-1"), "Montréal"),
         ("組織名".encode("iso2022_jp"), "組織名"),
+        ("Montréal".encode().decode("latin-1").encode(), "Montréal"),
+        ("Montréal".encode() + b"\n" + "Québec".encode("latin-1"), "Montréal"),
+        ("SÃO PAULO".encode(), "SÃO PAULO"),
+        (
+            b"<pre>Abuse: &lt;desk@isp.example&gt; <desk@isp.example></pre>",
+            "Abuse: <desk@isp.example> <desk@isp.example>",
+        ),
     ],
 )
 def test_the_character_set_is_iso_2022_jp_by_its_escapes_else_utf_8_else_latin_1(body: bytes, line: str) -> None:
