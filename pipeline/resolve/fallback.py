@@ -78,7 +78,7 @@ def _parent(address: Address, said: Said, rules: Rules, story: Story) -> Talk[No
 
 def _origin(address: Address, _said: Said, rules: Rules, story: Story) -> Talk[None]:
     """Ask which ASes announce the address, and then for the contact of each."""
-    if not rules.origin_zone:
+    if not (rules.origin_zone if address.version == 4 else rules.origin6_zone):
         return
     name = origin.question(address, rules.origin_zone, rules.origin6_zone)
     answer = yield from by_name(StepKind.ORIGIN, NameKind.TXT, name, story)

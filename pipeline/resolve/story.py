@@ -60,7 +60,9 @@ class Story:
         if why := self.rules.spoken.objection(candidate.mailbox, self.address):
             return replace(candidate, rejected=why)
         body = self._routes.get(_domain(candidate))
-        return candidate if body is None else mail_route.applied(candidate, body)
+        if body is None and self.rules.check_mail:
+            return candidate  # not asked yet
+        return mail_route.applied(candidate, body or b"")
 
     def reached(self) -> Talk[bool]:
         """Ask how mail for the candidates is routed, best first, until one is good enough; is there one?"""
@@ -76,8 +78,16 @@ class Story:
         self._routes[domain] = b""
         asked = NameQuestion(None, NameKind.MAIL, domain)
         heard = yield asked
-        if heard is None or isinstance(heard, Wait) or heard.answer.failure is not None:
+        if heard is None or isinstance(heard, Wait):
             return  # not known: it is written to all the same
+        if heard.answer.failure is not None:
+            self.add(
+                StepKind.MAIL,
+                source(asked),
+                NetworkAnswer(Outcome.UNUSABLE, heard.answer.failure.text),
+                heard.answer,
+            )
+            return
         yield Keep(asked, heard.answer, is_shared=True)
         self._routes[domain] = heard.answer.body
         route = mail_route.route(heard.answer.body)
