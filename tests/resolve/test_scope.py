@@ -10,6 +10,7 @@ from pipeline.resolve.scope import (
     cached_range,
     is_wide,
     joined,
+    plain_address,
     prefix_range,
     read_address,
     read_range,
@@ -126,3 +127,29 @@ def test_a_block_as_wide_as_a_registry_is_known_by_its_size() -> None:
     assert not is_wide(span("203.0.0.0", "203.127.255.255"))
     assert is_wide(span("2000::", "200f:" + "ffff:" * 6 + "ffff"))
     assert not is_wide(span("2001:db8::", "2001:db8:" + "ffff:" * 5 + "ffff"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_plain"),
+    [
+        ("192.0.2.0", True),
+        ("0.0.0.0", True),
+        ("255.255.255.255", True),
+        ("2001:db8::", True),
+        ("2001:DB8:0:0:0:0:0:1", True),
+        ("::ffff:192.0.2.1", True),
+        ("192.000.002.000", False),
+        ("192.0.2.256", False),
+        ("192.0.2", False),
+        ("192.0.2.0/32", False),
+        (" 192.0.2.0", False),
+        ("192.0.2.0\n", False),
+        ("٣.0.2.0", False),
+        ("fe80::1%eth0", False),
+        ("2001:db8::/32", False),
+        ("::" * 40, False),
+        ("", False),
+    ],
+)
+def test_an_address_is_plain_if_it_is_written_as_ipaddress_would_read_it(text: str, is_plain: bool) -> None:
+    assert plain_address(text) == (ip_address(text) if is_plain else None)
