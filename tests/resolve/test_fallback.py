@@ -126,8 +126,10 @@ def test_two_networks_above_are_asked_and_no_third() -> None:
 
 
 def test_a_link_to_what_was_asked_already_is_not_followed() -> None:
-    circle: Answers = {ASKED: NOBODY, ABOVE: of("192.0.2.0/24", parent="192.0.2.0/24")}
-    assert told(circle, chain=("network", "parent")).asked == [ASKED, ABOVE]
+    for back in (ABOVE, ASKED):
+        up = {"rel": "up", "href": back, "type": "application/rdap+json"}
+        circle: Answers = {ASKED: NOBODY, ABOVE: of("192.0.2.0/24", links=[up])}
+        assert told(circle, chain=("network", "parent")).asked == [ASKED, ABOVE]
 
 
 def test_a_registrys_block_and_its_desk_are_never_told_as_the_network_above() -> None:

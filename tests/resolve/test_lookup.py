@@ -212,6 +212,16 @@ def test_a_referral_into_private_space_is_not_followed(target: str) -> None:
     assert told(answers, "198.51.100.7", whois_hosts=WHOIS).asked == [base, asked]
 
 
+@pytest.mark.parametrize("further", ["no match", "%rwhois V-1.5\n%error 230 no objects found", "limit exceeded"])
+def test_a_server_that_was_referred_to_and_says_no_more_changes_nothing(further: str) -> None:
+    asked, base = "whois://whois.arin.example:43/n + 198.51.100.7", ip("198.51.100.7", ARIN)
+    other = "whois://rwhois.isp.example:4321/198.51.100.7"
+    text = ARIN_TEXT.format("rwhois://rwhois.isp.example:4321")
+    one = told({base: 404, asked: text, other: further}, "198.51.100.7", whois_hosts=WHOIS)
+    assert one.asked == [base, asked, other]
+    assert (one.found.answer.outcome, one.found.raw.source) == (Outcome.NO_CONTACT, asked)
+
+
 def test_no_server_is_asked_twice_by_referrals_in_a_circle() -> None:
     asked, base = "whois://whois.arin.example:43/n + 198.51.100.7", ip("198.51.100.7", ARIN)
     other = "whois://whois.isp.example:43/198.51.100.7"
