@@ -10,7 +10,7 @@ from datetime import datetime
 from struct import unpack
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from pipeline.domain import CaseState
 from pipeline.store.db import rows
@@ -35,32 +35,34 @@ class Range:
 
 # --- the queue -------------------------------------------------------------------------------------------------------
 
-DUE = """FROM cases JOIN targets ON targets.id = cases.target_id
-WHERE cases.state = 'seen' AND cases.due_at <= :now
-AND cases.campaign_id IN (SELECT id FROM campaigns WHERE closed_at IS NULL)"""
+# as resolve takes them up (store/resolve.py): without a contact and due, or with one that is to be looked up anew
+OPEN = "cases.campaign_id IN (SELECT id FROM campaigns WHERE closed_at IS NULL)"
+DUE = (
+    "cases.state = 'seen' AND cases.due_at <= :now",
+    "cases.state = 'no_contact' AND cases.due_at <= :now",
+    "cases.state = 'resolved' AND cases.contact_due_at <= :now",
+)
+ADDRESS = {
+    "sqlite": "targets.address",
+    "postgresql": """CASE WHEN family(targets.address) = 4 THEN targets.address - '0.0.0.0'::inet END,
+    CASE WHEN family(targets.address) = 6 THEN inet_send(targets.address) END""",
+}
 WAITING = {
-    "sqlite": f"SELECT targets.address {DUE}",
-    "postgresql": f"""SELECT CASE WHEN family(targets.address) = 4 THEN targets.address - '0.0.0.0'::inet END,
-    CASE WHEN family(targets.address) = 6 THEN inet_send(targets.address) END {DUE}""",
+    dialect: " UNION ALL ".join(
+        f"SELECT {address} FROM cases JOIN targets ON targets.id = cases.target_id WHERE {due} AND {OPEN}"  # noqa: S608
+        for due in DUE
+    )
+    for dialect, address in ADDRESS.items()
 }
 
 
-def waiting_count(connection: Connection, now: datetime) -> int:
-    """Return how many cases wait for a contact and are due."""
-    return int(connection.execute(_cases(now, due=True)).scalar_one())
-
-
 def put_off(connection: Connection, now: datetime) -> tuple[int, datetime | None]:
-    """Return how many cases wait for a contact and are due later, and when the first of them is."""
-    count, first = connection.execute(_cases(now, due=False).add_columns(func.min(cases.c.due_at))).one()
-    return int(count), first
-
-
-def _cases(now: datetime, *, due: bool) -> Select[Any]:
+    """Return how many cases without a contact are due later, and when the first of them is."""
     open_campaigns = select(campaigns.c.id).where(campaigns.c.closed_at.is_(None))
-    when = cases.c.due_at <= now if due else cases.c.due_at > now
-    seen = (cases.c.state == CaseState.SEEN.value) & when & cases.c.campaign_id.in_(open_campaigns)
-    return select(func.count()).select_from(cases).where(seen)
+    later = (cases.c.state == CaseState.SEEN.value) & (cases.c.due_at > now)
+    query = select(func.count(), func.min(cases.c.due_at)).where(later, cases.c.campaign_id.in_(open_campaigns))
+    count, first = connection.execute(query).one()
+    return int(count), first
 
 
 def waiting(connection: Connection, now: datetime) -> Iterator[tuple[list[int], list[int]]]:
