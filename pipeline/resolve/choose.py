@@ -25,6 +25,7 @@ PARENT_TIER, ORIGIN_TIER = 4, 5
 _CONFIDENCE = {ROLE: 90, HEADER: 90, NESTED_ROLE: 85, ABUSE_MAILBOX: 80, REMARK: 70, MAILBOX_NAME: 50}
 _LESS_FOR_NOTE = {"marked-invalid": 60, "unvalidated": 30, "disguised": 20, "registry-holder": 40}
 _LESS_FOR_TIER = {PARENT_TIER: 40, ORIGIN_TIER: 20}
+LEAST = 5  # confidence of a mailbox that may be used at all
 # reasons that say all there is to say of a mailbox in that place, whoever it belongs to
 _BY_PLACE = frozenset({"changed", "notify", "registrar"})
 
@@ -80,7 +81,9 @@ def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str
             rejected.setdefault((address[0] if address is not None else key, one.rejected), one)
         elif key not in kept or one.confidence > kept[key].confidence:
             kept[key] = one
-    best = sorted(kept.values(), key=lambda each: (-each.confidence, each.tier))
+    best = list(kept.values())
+    if len(best) > 1:
+        best.sort(key=lambda each: (-each.confidence, each.tier))
     rest = [one for (key, _), one in rejected.items() if key not in kept]
     return tuple([_candidate(one, rank) for rank, one in enumerate([*best, *rest][:MAX_CANDIDATES])])
 
@@ -131,11 +134,13 @@ def _judged(
     if reason:
         shown = text if text.isascii() else mailbox.clean(text, MAX_TEXT)
         return _Judged(shown, spelling, tier, 0, value.source, value.path, reason, note)
-    less = _LESS_FOR_TIER.get(tier, 0) + _LESS_FOR_NOTE.get(note, 0)
+    confidence = _CONFIDENCE[value.source] - _LESS_FOR_TIER.get(tier, 0)
+    if note:
+        confidence -= _LESS_FOR_NOTE.get(note, 0)
     if registry:
         note = note or "registry-holder"
-        less += _LESS_FOR_NOTE["registry-holder"]
-    confidence = max(5, _CONFIDENCE[value.source] - less)
+        confidence -= _LESS_FOR_NOTE["registry-holder"]
+    confidence = confidence if confidence > LEAST else LEAST
     return _Judged(key, spelling, tier, confidence, value.source, value.path, "", note)
 
 

@@ -41,7 +41,7 @@ def without_contents(answer: Answer) -> tuple[Outcome, str] | None:
         return by_status if by_status is not None else (Outcome.UNUSABLE, f"failed {answer.failure.code}"[:100])
     if by_status is not None:
         return by_status
-    if not answer.body.strip():
+    if not answer.body or answer.body.isspace():
         return Outcome.UNUSABLE, "empty"
     return (Outcome.UNUSABLE, "too-large") if len(answer.body) > MAX_BODY else None
 

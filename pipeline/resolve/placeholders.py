@@ -75,9 +75,11 @@ _JOINTS = str.maketrans("", "", ".-_")
 
 def is_nobody(mailbox: str) -> bool:
     """True if nobody reads the mailbox (lower case): no-reply names, bit buckets, known dead ends."""
-    local = mailbox.partition("@")[0].partition("+")[0]
     known = _known()
-    return mailbox in known.addresses or local.translate(_JOINTS) in known.local_parts
+    local = mailbox.partition("@")[0]
+    if not local.isalpha():
+        local = local.partition("+")[0].translate(_JOINTS)
+    return local in known.local_parts or mailbox in known.addresses
 
 
 def registry_of_mailbox(mailbox: str) -> str:

@@ -20,7 +20,6 @@ from pipeline.resolve.rdap_range import text_of
 from pipeline.resolve.scope import Range, ScopeCaps
 
 _SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b")
-_RATE_NOTICE = re.compile(r"\s*rate limit", re.IGNORECASE)
 _HISTORY = "/history/"
 _TRUNCATED = ("object truncated", "does not contain all data")
 
@@ -98,7 +97,8 @@ def _document(answer: Answer, registry: str) -> tuple[dict[str, Any], NetworkAns
 def _error(data: dict[str, Any]) -> tuple[Outcome, str] | None:
     """What the object decides before it is read: LACNIC's notice, an error object, an object that is of nothing."""
     notices = _objects(data.get("notices"))
-    if any(_RATE_NOTICE.match(title) for notice in notices for title in strings(notice.get("title"))):
+    titles = [title for notice in notices for title in strings(notice.get("title"))]
+    if any(title.lstrip()[:10].lower() == "rate limit" for title in titles):
         return Outcome.REFUSED, "rate-limit-notice"
     if data.get("errorCode") is not None:
         return outcome.of_status(_number(data["errorCode"]) or 0) or (Outcome.UNUSABLE, "error-object")

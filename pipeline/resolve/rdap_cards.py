@@ -43,10 +43,9 @@ _JSCARDS = ("jscard", "jsCard", "jscontact_card")  # the name that was registere
 def read(entity: dict[str, Any]) -> Card:
     """Return the entity's card; JSContact's e-mails follow those of the jCard where both are given."""
     jcard = _jcard(entity.get("vcardArray"))
-    jscards = [_jscard(card) for key in _JSCARDS if isinstance(card := entity.get(key), dict)]
-    if not jscards:
+    if "jscard" not in entity and "jsCard" not in entity and "jscontact_card" not in entity:
         return jcard
-    cards = [jcard, *jscards]
+    cards = [jcard, *(_jscard(card) for key in _JSCARDS if isinstance(card := entity.get(key), dict))]
     return Card(
         name=next((card.name for card in cards if card.name), ""),
         kind=next((card.kind for card in cards if card.kind), ""),
@@ -59,9 +58,9 @@ def read(entity: dict[str, Any]) -> Card:
 def place(entity: dict[str, Any]) -> tuple[str, str]:
     """Return (country code, region) of the entity's first address that says one of them, or ("", "")."""
     for one in _properties(entity.get("vcardArray")):
-        if _name(one[0]) == "adr" and any(found := _jcard_place(_parameters(one), one[3])):
+        if (one[0] == "adr" or _name(one[0]) == "adr") and any(found := _jcard_place(_parameters(one), one[3])):
             return found
-    cards = (entity.get(key) for key in _JSCARDS)
+    cards = [card for key in _JSCARDS if (card := entity.get(key)) is not None]
     addresses = (one for card in cards if isinstance(card, dict) for _, one in _members(card.get("addresses")))
     return next((found for one in addresses if any(found := _jscard_place(one))), ("", ""))
 
@@ -87,11 +86,14 @@ _PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role
 
 
 def _properties(array: object) -> list[list[Any]]:
-    """The properties of a jCard that have a name and a value."""
+    """The properties of a jCard that have a name and a value, but for those that `_jcard` reads."""
     if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
         return []
-    found = (one for one in array[1][:MAX_PROPERTIES] if isinstance(one, list) and len(one) >= 4)
-    return [one for one in found if isinstance(one[0], str)]
+    return [
+        one
+        for one in array[1][:MAX_PROPERTIES]
+        if isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str) and one[0] not in _READ
+    ]
 
 
 def _name(written: str) -> str:

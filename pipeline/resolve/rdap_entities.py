@@ -63,17 +63,9 @@ def read(data: dict[str, Any], path: str, depth: int, in_registrar: bool = False
     """Return one entity; roles are compared without case."""
     roles = frozenset([role.strip().lower() for role in strings(data.get("roles"))])
     handle = data.get("handle")
-    stated = data.get("remarks")
-    return Entity(
-        path=path,
-        depth=depth,
-        handle=handle.strip()[:MAX_HANDLE] if isinstance(handle, str) else "",
-        roles=roles,
-        in_registrar=in_registrar or "registrar" in roles,
-        card=rdap_cards.read(data),
-        remarks=remarks_of(data, f"{path}." if path else "") if stated else (),
-        data=data,
-    )
+    bare = handle.strip()[:MAX_HANDLE] if isinstance(handle, str) else ""
+    texts = remarks_of(data, f"{path}." if path else "") if data.get("remarks") else ()
+    return Entity(path, depth, bare, roles, in_registrar or "registrar" in roles, rdap_cards.read(data), texts, data)
 
 
 def remarks_of(owner: dict[str, Any], path: str) -> tuple[Remark, ...]:
@@ -159,10 +151,12 @@ def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
 
 def holder(entities: list[Entity]) -> Entity | None:
     """Return the entity of the network's holder: its registrant, an organisation rather than a person or a maintainer."""
-    outer = [entity for entity in entities if entity.depth == 0 and not entity.in_registrar and holder_name(entity)]
-    registrants = [entity for entity in outer if "registrant" in entity.roles]
-    organisations = [entity for entity in registrants or outer if entity.card.kind == "org"]
-    return next(iter(organisations or registrants), None)
+    outer = [entity for entity in entities if entity.depth == 0 and not entity.in_registrar]
+    registrants = [entity for entity in outer if "registrant" in entity.roles and holder_name(entity)]
+    for entity in registrants or outer:
+        if entity.card.kind == "org" and (registrants or holder_name(entity)):
+            return entity
+    return registrants[0] if registrants else None
 
 
 def holder_name(entity: Entity) -> str:

@@ -94,8 +94,10 @@ def plain_address(text: str) -> Address | None:
         octets = _V4.fullmatch(text)
         if octets is None:
             return None
-        one, two, three, four = map(int, octets.groups())
-        return IPv4Address(one << 24 | two << 16 | three << 8 | four) if max(one, two, three, four) < 256 else None
+        try:
+            return IPv4Address(bytes(map(int, octets.groups())))
+        except ValueError:  # an octet above 255
+            return None
     if len(text) > 45 or "%" in text:
         return None
     try:
