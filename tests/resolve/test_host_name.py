@@ -82,6 +82,7 @@ def test_the_domain_is_what_somebody_registered(name: str, mailbox: str) -> None
         ("c0000207.members.cloud.example", "generic-name"),
         ("h3221225991.members.cloud.example", "generic-name"),
         ("0-2-7.members.cloud.example", "generic-name"),
+        ("7-2-0.members.cloud.example", "generic-name"),
         ("198-51-100-9.members.cloud.example", "generic-name"),  # of another address: made all the same
         ("vps-1234.members.cloud.example", "generic-name"),
         ("static.members.cloud.example", "generic-name"),
@@ -101,6 +102,7 @@ def test_a_name_that_no_customer_has_made_is_refused(name: str, reason: str) -> 
     [
         "2001-db8--abcd-7.members.cloud.example",
         "20010db80000000000000000abcd0007.members.cloud.example",
+        "7000dcba00000000000000008bd01002.members.cloud.example",
         "7.0.0.0.d.c.b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.members.cloud.example",
         "2001-0db8-0000-0000-0000-0000-abcd-0007.members.cloud.example",
     ],
@@ -129,6 +131,7 @@ def test_a_name_made_of_an_address_of_ipv6_is_refused(name: str) -> None:
         "a b.example",
         "ü.example",
         "x." * 127 + "example",
+        ("a" * 60 + ".") * 5 + "isp.example",
         "a" * 64 + ".example",
         "mail.isp.123",
     ],

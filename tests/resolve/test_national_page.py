@@ -124,6 +124,7 @@ def test_a_krnic_page_is_of_the_narrowest_network_that_holds_the_address() -> No
     answer = read(krnic(), "krnic")
     assert (answer.registry, answer.country, answer.holder) == ("krnic", "KR", "Example Customer")
     assert answer.registered == read_range("192.0.2.0/26")
+    assert answer.name == "CUSTOMER"  # which ipwhois alone reads
     wide = read(krnic(), "krnic", "192.0.1.7")
     assert (wide.holder, wide.name, wide.registered) == ("Example Telecom", "EXAMPLENET", read_range("192.0.0.0/22"))
 

@@ -47,6 +47,7 @@ def order(*parts: list[Candidate]) -> list[tuple[str, str]]:
         (Tier.PARENT, Tier.PARENT, Tier.PARENT, 90),  # the reader has lowered it already
         (Tier.ORIGIN, Tier.ROLE, Tier.ORIGIN, 70),
         (Tier.ORIGIN, Tier.ORIGIN, Tier.ORIGIN, 90),
+        (Tier.ORIGIN, Tier.PARENT, Tier.ORIGIN, 90),  # never more than it had
         (Tier.ROLE, Tier.ROLE, Tier.ROLE, 90),
         (Tier.ROLE, Tier.REMARK, Tier.REMARK, 90),
     ],
