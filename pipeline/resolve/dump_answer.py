@@ -129,14 +129,15 @@ def _desk(around: Sequence[DumpNetwork], objects: Objects) -> _Desk | None:
             contact = _fields(objects.get(key, b""))
             mailbox = first(contact, "abuse-mailbox").partition(" #")[0].strip()
             if mailbox and "'" not in mailbox:
-                return _Desk(key, mailbox[:320], tuple(_doubts(contact)))
+                return _Desk(key, mailbox[:320], tuple(_doubts(contact, mailbox)))
     return None
 
 
-def _doubts(contact: Fields) -> Iterator[str]:
-    """The lines of a desk's remarks that say that its mailbox does not work, as the server's comments say it."""
+def _doubts(contact: Fields, mailbox: str) -> Iterator[str]:
+    """What a desk's remarks say against its mailbox, as a comment behind it: where the server says such a thing too."""
     for line in free_text(contact, "remarks").split("\n"):
-        if "'" not in line and any(not doubt.text for doubt in remarks.doubts(line)):
+        against = (doubt.text.lower() in ("", mailbox.lower()) for doubt in remarks.doubts(line))
+        if "'" not in line and any(against):
             yield f"% {line.strip()}"
             return
 
