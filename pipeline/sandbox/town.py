@@ -71,6 +71,7 @@ async def serve(scenario: Scenario, maildir: Path, clock: Clock) -> AsyncIterato
         for registry in REGISTRIES:
             server = whois_server.serve(table, registry, clock, whois_log, HOST)
             whois[registry] = await stack.enter_async_context(server)
+            table.referrals[registry] = f"{HOST}:{whois[registry]}"
         rules = {rule.mailbox: behaviour(rule) for rule in scenario.mail}
         mail = await stack.enter_async_context(mail_server.serve(rules, maildir, HOST))
         yield Town(dns, rdap, whois, mail, dns_log, rdap_log, whois_log)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Answer, NameKind, NameQuestion
-from pipeline.net import names
+from pipeline.domain import Answer, NameKind, NameQuestion, WhoisQuestion
+from pipeline.net import names, whois
 from pipeline.net.nameserver import DnsSettings, Nameserver
-from pipeline.resolve import directory, host_name, mail_route, origin
+from pipeline.net.whois import WhoisSettings
+from pipeline.resolve import directory, host_name, mail_route, origin, referral
 from pipeline.sandbox import dns_server, routing, scenario
+from pipeline.sandbox import town as town_server
 from pipeline.sandbox.dns_server import DnsTable
 from pipeline.sandbox.thread import in_thread
 
@@ -98,3 +100,15 @@ def test_each_of_those_two_has_somebody_behind_it() -> None:
     (island,) = [one for one in demo.announced if one.prefix == ip_network("203.0.113.16/28")]
     (block,) = [block for block in demo.autnums if block.start in island.origins]
     assert block.abuse == "abuse@levant.example"
+
+
+def test_arins_whois_server_refers_to_the_registry_that_has_the_network(tmp_path: Path) -> None:
+    town = town_server.serve(scenario.load(GOOD), tmp_path, lambda: NOW)
+    with in_thread(town) as running, whois.edge(WhoisSettings(allow_loopback=True), lambda: NOW) as edge:
+        line = referral.text("arin", referral.WHOIS, ip_address("192.0.2.7"))
+        edge.ask(WhoisQuestion("key", "127.0.0.1", running.whois["arin"], line))
+        (reply,) = edge.take(20.0)
+        edge.done()
+        ports = dict(running.whois)
+    assert referral.find(reply.answer, "arin", allow_loopback=True) == ("127.0.0.1", ports["ripencc"], "whois")
+    assert referral.find(reply.answer, "arin") is None
