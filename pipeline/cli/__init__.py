@@ -72,6 +72,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line a
     "who": ("pipeline.cli.record:who_", "The whole story of an address, a network, a mailbox or a letter."),
     "explain": ("pipeline.cli.record:explain_", "Why an address is or is not in each campaign, and what happens next."),
     "audit": ("pipeline.cli.record:audit", "The record: the event log."),
+    "contact": (
+        "pipeline.cli.contact:contact",
+        "Contacts: show one, say which to use or never to write to, keep what they asked for.",
+    ),
     "suppress": ("pipeline.cli.stops:suppress", "The do-not-write list: mailboxes, domains and networks."),
     "exclude": ("pipeline.cli.stops:exclude", "Addresses and networks that are left alone altogether."),
     "person": ("pipeline.cli.person:person", "The people who act here, and their roles."),

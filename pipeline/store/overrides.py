@@ -128,15 +128,28 @@ def lift(connection: Connection, said: Said, note: str, now: datetime, by: str) 
     """End every word of exactly this verdict, range and mailbox, and return their ids.  Raises NotFound if none holds."""
     ids = exactly(connection, said, now)
     if not ids:
-        raise NotFound(
-            f"No such word on {said.mailbox} is in force",
-            "what is lifted must be named as it was said",
-            "Run: tocsin contact list",
-        )
+        raise _none(said.mailbox)
     connection.execute(update(overrides).where(overrides.c.id.in_(ids)).values(lifted_at=now))
     count = anew.look_again(connection, concerned(connection, said), now)
     _tell(connection, "override.lifted", ids, said, note, count, now, by)
     return ids
+
+
+def liftable(connection: Connection, mailbox: str, range_: Range | None, now: datetime) -> list[Said]:
+    """Return what is in force about exactly this mailbox and range.  Raises NotFound if nothing is."""
+    place = range_ or (None, None)
+    found = [one for one in of_mailbox(connection, mailbox, now) if (one.first, one.last) == place]
+    if not found:
+        raise _none(mailbox)
+    return [Said(one.verdict, range_, one.mailbox, one.spelling, one.reason) for one in found]
+
+
+def _none(mailbox: str) -> NotFound:
+    return NotFound(
+        f"No such word on {mailbox} is in force",
+        "what is lifted must be named as it was said",
+        "Run: tocsin contact list",
+    )
 
 
 def exactly(connection: Connection, said: Said, now: datetime) -> list[int]:
