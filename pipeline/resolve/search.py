@@ -4,15 +4,19 @@ Pure generator (talk.py).  What lies below is settled by the same answer; where 
 itself answers.  Standard: RFC 9910 (rirSearch1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, RdapQuestion, StepKind
 from pipeline.resolve import rdap_answer, rdap_search, scope
+from pipeline.resolve.flat import Flat
 from pipeline.resolve.questions import Said, by_rdap
 from pipeline.resolve.rules import Rules
 from pipeline.resolve.scope import Range
-from pipeline.resolve.story import Story
+from pipeline.resolve.story import SAYS_NOTHING, Story
 from pipeline.resolve.talk import Found, Talk, Wait
+
+MOST_PARTS = 1_024  # blocks of one network that are remembered: of IPv6 a network may reach over far more
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,15 @@ def below(address: Address, said: Said, rules: Rules, story: Story) -> Talk[Whol
         bodies = rdap_search.results(answer)
         found[:] = bodies or []
         if bodies is None:
-            return replace(said.read, outcome=Outcome.UNUSABLE, why="search", candidates=())
+            is_refused = (
+                rdap_answer.read(answer, address, registry=registry, caps=rules.caps).outcome is Outcome.REFUSED
+            )
+            return NetworkAnswer(Outcome.REFUSED if is_refused else Outcome.UNUSABLE, "search", registry)
         return NetworkAnswer(Outcome.CONTACTS if bodies else Outcome.NOT_FOUND, f"{len(bodies)} networks", registry)
 
     asked = RdapQuestion(None, rdap_search.bottom_url(rdap_search.base_of(said.url), *registered))
     answer = yield from by_rdap(StepKind.SEARCH, asked, rules, story, judge, lambda _read, _step: ())
-    if isinstance(answer, Wait) or answer.read.outcome is Outcome.UNUSABLE:
+    if isinstance(answer, Wait) or answer.read.outcome in SAYS_NOTHING:
         return Whole()
     return (yield from _whole(address, said, answer.raw, found, rules, story))
 
@@ -57,20 +64,44 @@ def _whole(address: Address, said: Said, raw: Answer, bodies: list[bytes], rules
     if whole is None:
         return Whole()
     listed = [one for body in bodies if (one := _listed(replace(raw, body=body), said, rules)) is not None]
-    listed.sort(key=lambda one: scope.size(_range(one)))
     beside: list[Found] = []
     mine: Range | None = None
-    for place, one in enumerate(listed):
-        narrower = [_range(other) for other in listed[:place]]
-        own = [part for free in rdap_search.uncovered(_range(one), narrower) for part in rdap_search.by_block(free)]
+    for one, own in _divided(whole, listed):
         if _range(one) == whole:
             mine = next((part for part in own if scope.covers(part, address)), None)
             one, own = said.read, [part for part in own if part != mine]
         inner = story.beside(one)
         if one.outcome is Outcome.CONTACTS and (yield from inner.reached()):
             found = inner.found(one, raw)
-            beside += [replace(found, answer=replace(found.answer, cached=part)) for part in own]
+            beside += [replace(found, answer=replace(found.answer, cached=part)) for part in own[:MOST_PARTS]]
     return Whole(mine, tuple(beside))
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A listed network, or None for the wide one, with the numbers that it reaches over."""
+
+    read: NetworkAnswer | None
+    version: int
+    first: int
+    last: int
+
+
+def _divided(whole: Range, listed: Sequence[NetworkAnswer]) -> list[tuple[NetworkAnswer, list[Range]]]:
+    """Return each listed network that answers for a part of the wide one, with its parts, none over a block's border."""
+    kind, version = type(whole[0]), whole[0].version
+    ranges = [(one, _range(one)) for one in listed]
+    placed = [_Placed(one, version, int(first), int(last)) for one, (first, last) in ranges]
+    table = Flat([*placed, _Placed(None, version, int(whole[0]), int(whole[1]))])
+    parts: dict[int, tuple[NetworkAnswer, list[Range]]] = {}
+    at = int(whole[0])
+    while at <= int(whole[1]) and (around := table.around(version, at)) is not None:
+        holder, first, last = around
+        if holder.read is not None:
+            own = parts.setdefault(id(holder), (holder.read, []))[1]
+            own += rdap_search.by_block((kind(first), kind(last)))
+        at = last + 1
+    return list(parts.values())
 
 
 def _listed(answer: Answer, said: Said, rules: Rules) -> NetworkAnswer | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pipeline.domain import Address, Answer, Candidate, NameKind, NameQuestion, NetworkAnswer, Outcome, Step, StepKind
 from pipeline.resolve import mail_route, parent
 from pipeline.resolve.rules import ENOUGH, Rules
-from pipeline.resolve.talk import Found, Keep, Talk, Wait, source
+from pipeline.resolve.talk import Found, Heard, Keep, Talk, source
 
 SAYS_NOTHING = (Outcome.REFUSED, Outcome.UNUSABLE)
 
@@ -27,6 +27,7 @@ class Story:
         self._steps: list[Step] = []
         self._parts: list[tuple[Step, tuple[Candidate, ...]]] = []
         self._routes: dict[str, bytes] = {}  # domain -> how its mail is routed; empty: not known
+        self._said: dict[str, Answer | None] = {}  # what the DNS said of a domain; of networks beside this one, too
 
     def add(
         self,
@@ -77,22 +78,22 @@ class Story:
     def _ask_route(self, domain: str) -> Talk[None]:
         self._routes[domain] = b""
         asked = NameQuestion(None, NameKind.MAIL, domain)
-        heard = yield asked
-        if heard is None or isinstance(heard, Wait):
+        if domain not in self._said:
+            heard = yield asked
+            self._said[domain] = heard.answer if isinstance(heard, Heard) else None
+            if isinstance(heard, Heard) and heard.answer.failure is None:
+                yield Keep(asked, heard.answer, is_shared=True)
+        answer = self._said[domain]
+        if answer is None:
             return  # not known: it is written to all the same
-        if heard.answer.failure is not None:
-            self.add(
-                StepKind.MAIL,
-                source(asked),
-                NetworkAnswer(Outcome.UNUSABLE, heard.answer.failure.text),
-                heard.answer,
-            )
+        if answer.failure is not None:
+            unknown = NetworkAnswer(Outcome.UNUSABLE, answer.failure.text)
+            self.add(StepKind.MAIL, source(asked), unknown, answer)
             return
-        yield Keep(asked, heard.answer, is_shared=True)
-        self._routes[domain] = heard.answer.body
-        route = mail_route.route(heard.answer.body)
+        self._routes[domain] = answer.body
+        route = mail_route.route(answer.body)
         outcome = Outcome.CONTACTS if route in mail_route.TAKES_MAIL else Outcome.NO_CONTACT
-        self.add(StepKind.MAIL, source(asked), NetworkAnswer(outcome, route), heard.answer)
+        self.add(StepKind.MAIL, source(asked), NetworkAnswer(outcome, route), answer)
 
     def beside(self, read: NetworkAnswer) -> "Story":
         """Return a story of another network that the same questions brought: its last step named these mailboxes."""
@@ -100,7 +101,7 @@ class Story:
         other._steps = list(self._steps)
         own = tuple(replace(each, step=len(self._steps) - 1) for each in read.candidates)
         other._parts = [(self._steps[-1], own)]
-        other._routes = self._routes
+        other._said = self._said
         return other
 
     def found(self, network: NetworkAnswer, raw: Answer) -> Found:
