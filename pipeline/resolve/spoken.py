@@ -11,8 +11,8 @@ from typing import Protocol
 
 from pipeline.domain import Address, Answer, Candidate, NetworkAnswer, Outcome, Step, StepKind, Tier
 from pipeline.resolve.flat import Flat
-from pipeline.resolve.rdap_search import by_block
-from pipeline.resolve.scope import Range, covers
+from pipeline.resolve.rdap_search import BLOCK_PREFIX
+from pipeline.resolve.scope import Range, cached_range, covers
 from pipeline.resolve.talk import Found
 
 BY_A_PERSON = "by-person"  # the reason of a rejection
@@ -84,7 +84,7 @@ class Spoken:
 
 def found(told: Told, address: Address) -> Found:
     """Return the network that a person's word makes: the range as it was said, in the block of the address."""
-    part = next(part for part in by_block(told.range) if covers(part, address))
+    part = cached_range(told.range, address, BLOCK_PREFIX[address.version])
     candidates = tuple(_candidate(word, rank) for rank, word in enumerate(told.words))
     newest = told.words[0]
     raw = Answer(f"override:{newest.id}", 0, "", b"", newest.at, requests=0)

@@ -97,8 +97,9 @@ def test_a_network_that_names_nobody_or_not_well_enough_is_asked_about_by_itself
 
 
 def test_what_lies_outside_the_wide_network_is_cut_off() -> None:
-    odd = WIDE | {"startAddress": "192.0.2.96", "cidr0_cidrs": []}  # no prefix: the search is for a wider one
-    around = listed(*below("192.0.2.0/28", "192.0.2.80/28", "192.0.2.96/28"), odd, of("198.51.100.0/28", "a@b.example"))
+    odd = WIDE | {"startAddress": "192.0.2.96", "endAddress": "192.0.2.203", "cidr0_cidrs": []}
+    reaching_over = below("192.0.2.0/28", "192.0.2.64/27", "192.0.2.200/29")  # the search was for a prefix around it
+    around = listed(*reaching_over, *below("192.0.2.96/28"), of("198.51.100.0/28", "a@b.example"))
     assert settled(told({ASKED: odd, SEARCH: around})) == {"96-111": ["abuse@n96.example"]}
 
 

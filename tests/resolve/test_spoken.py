@@ -1,0 +1,123 @@
+"""What people said about contacts: the narrowest and newest word counts, and a rejection holds where it was said."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import pytest
+
+from pipeline.domain import Address, Outcome, StepKind, Tier
+from pipeline.resolve import spoken
+from pipeline.resolve.spoken import BY_A_PERSON, CERTAIN, Spoken, Told
+from pipeline.store.netblocks import block_of
+
+NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Spoke:
+    id: int
+    verdict: str
+    mailbox: str
+    first: Address | None = None
+    last: Address | None = None
+    spelling: str = ""
+    at: datetime = NOW
+
+
+def use(number: int, mailbox: str, first: str, last: str, spelling: str = "") -> Spoke:
+    return Spoke(number, "use", mailbox, ip_address(first), ip_address(last), spelling)
+
+
+def reject(number: int, mailbox: str, first: str = "", last: str = "") -> Spoke:
+    return Spoke(number, "reject", mailbox, ip_address(first) if first else None, ip_address(last) if last else None)
+
+
+def told(words: Spoken, address: str) -> Told:
+    found = words.told(ip_address(address))
+    assert found is not None
+    return found
+
+
+WIDE = use(1, "abuse@wide.example", "192.0.2.0", "192.0.2.255")
+NARROW = use(2, "abuse@narrow.example", "192.0.2.64", "192.0.2.79", "Abuse@Narrow.example")
+
+
+@pytest.mark.parametrize("words", [[NARROW, WIDE], [WIDE, NARROW]])
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [("192.0.2.64", "abuse@narrow.example"), ("192.0.2.79", "abuse@narrow.example"), ("192.0.2.80", WIDE.mailbox)],
+)
+def test_of_words_on_ranges_around_an_address_the_narrowest_counts(
+    words: list[Spoke], address: str, mailbox: str
+) -> None:
+    assert [word.mailbox for word in told(Spoken(words), address).words] == [mailbox]
+
+
+def test_of_one_range_the_newest_word_comes_first_and_the_others_behind_it() -> None:
+    older = use(3, "abuse@older.example", "192.0.2.64", "192.0.2.79")
+    found = spoken.found(told(Spoken([NARROW, older]), "192.0.2.70"), ip_address("192.0.2.70"))
+    answer = found.answer
+    assert answer.outcome is Outcome.CONTACTS
+    assert [(each.mailbox, each.spelling, each.tier, each.rank, each.confidence) for each in answer.candidates] == [
+        ("abuse@narrow.example", "Abuse@Narrow.example", Tier.OVERRIDE, 0, CERTAIN),
+        ("abuse@older.example", "abuse@older.example", Tier.OVERRIDE, 1, CERTAIN),
+    ]
+    assert [(step.kind, step.question, step.outcome) for step in found.steps] == [
+        (StepKind.OVERRIDE, "override:2", Outcome.CONTACTS)
+    ]
+    assert (found.raw.body, found.raw.requests) == (b"", 0)  # nobody was asked
+
+
+def test_where_nobody_said_anything_nothing_is_told() -> None:
+    words = Spoken([WIDE, NARROW, reject(3, "abuse@wide.example", "198.51.100.0", "198.51.100.255")])
+    for address in ("192.0.3.0", "198.51.100.1", "::ffff:192.0.2.64", "2001:db8::1"):
+        assert words.told(ip_address(address)) is None
+    assert Spoken().told(ip_address("192.0.2.1")) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "address"),
+    [
+        ("192.0.2.0", "192.0.2.255", "192.0.2.9"),
+        ("192.0.2.0", "198.51.100.255", "198.51.100.9"),
+        ("192.0.2.3", "203.0.113.9", "192.0.2.3"),
+        ("0.0.0.0", "255.255.255.255", "203.0.113.9"),
+        ("2001:db8::", "2001:db8:ffff::", "2001:db8:1::9"),
+        ("2000::", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::9"),
+    ],
+)
+def test_a_word_on_a_range_of_any_width_answers_in_the_block_of_the_address(
+    first: str, last: str, address: str
+) -> None:
+    asked = ip_address(address)
+    answer = spoken.found(told(Spoken([use(1, "abuse@one.example", first, last)]), address), asked).answer
+    assert answer.registered == (ip_address(first), ip_address(last))
+    assert answer.cached is not None
+    assert int(answer.cached[0]) <= int(asked) <= int(answer.cached[1])
+    assert block_of(answer.cached[0]) == block_of(answer.cached[1]) == block_of(asked)
+    assert int(answer.cached[0]) >= int(ip_address(first))
+    assert int(answer.cached[1]) <= int(ip_address(last))
+
+
+def test_a_rejection_holds_in_its_range_or_everywhere() -> None:
+    words = Spoken(
+        [
+            reject(1, "everywhere@one.example"),
+            reject(2, "somewhere@one.example", "192.0.2.0", "192.0.2.127"),
+            reject(3, "somewhere@one.example", "2001:db8::", "2001:db8::ffff"),
+        ]
+    )
+    inside, beside, six = ip_address("192.0.2.127"), ip_address("192.0.2.128"), ip_address("2001:db8::1")
+    assert {words.objection("everywhere@one.example", each) for each in (inside, beside, six)} == {BY_A_PERSON}
+    somewhere = [words.objection("somewhere@one.example", each) for each in (inside, beside, six)]
+    assert somewhere == [BY_A_PERSON, "", BY_A_PERSON]
+    assert words.objection("other@one.example", inside) == ""
+
+
+def test_what_is_used_already_is_known_by_its_mailboxes_and_their_order() -> None:
+    older = use(3, "abuse@older.example", "192.0.2.64", "192.0.2.79")
+    both = told(Spoken([NARROW, older]), "192.0.2.70")
+    assert spoken.is_used(both, ["abuse@narrow.example", "abuse@older.example"])
+    for other in (["abuse@narrow.example"], ["abuse@older.example", "abuse@narrow.example"], []):
+        assert not spoken.is_used(both, other)
