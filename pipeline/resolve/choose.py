@@ -25,6 +25,7 @@ PARENT_TIER, ORIGIN_TIER = 4, 5
 _CONFIDENCE = {ROLE: 90, HEADER: 90, NESTED_ROLE: 85, ABUSE_MAILBOX: 80, REMARK: 70, MAILBOX_NAME: 50}
 _LESS_FOR_NOTE = {"marked-invalid": 60, "unvalidated": 30, "disguised": 20, "registry-holder": 40}
 _LESS_FOR_TIER = {PARENT_TIER: 40, ORIGIN_TIER: 20}
+TOLD_NOT_TO = "told-not-to"
 LEAST = 5  # confidence of a mailbox that may be used at all
 # reasons that say all there is to say of a mailbox in that place, whoever it belongs to
 _BY_PLACE = frozenset({"changed", "notify", "registrar"})
@@ -81,6 +82,8 @@ def judge(found: Iterable[Found], own: frozenset[str], doubted: Mapping[str, str
             rejected.setdefault((address[0] if address is not None else key, one.rejected), one)
         elif key not in kept or one.confidence > kept[key].confidence:
             kept[key] = one
+    for key in _refused(kept, rejected):
+        rejected[key, TOLD_NOT_TO] = kept.pop(key)._replace(rejected=TOLD_NOT_TO, confidence=0)
     best = list(kept.values())
     if len(best) > 1:
         best.sort(key=lambda each: (-each.confidence, each.tier))
@@ -105,6 +108,12 @@ class _Judged(NamedTuple):
     path: str
     rejected: str
     note: str
+
+
+def _refused(kept: Mapping[str, _Judged], rejected: Mapping[tuple[str, str], _Judged]) -> list[str]:
+    """The mailboxes that stand as a contact in one place while a text says not to write there, if another one is left."""
+    told = [key for key, reason in rejected if reason == TOLD_NOT_TO and key in kept]
+    return told if len(told) < len(kept) else []
 
 
 def _candidate(one: _Judged, rank: int) -> Candidate:

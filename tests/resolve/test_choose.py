@@ -59,6 +59,15 @@ def test_a_mailbox_that_is_taken_somewhere_is_not_also_listed_as_rejected() -> N
     assert [each.rejected for each in judge(values, NOBODY, {})] == [""]
 
 
+def test_a_text_that_says_not_to_write_to_a_contact_is_heeded_where_there_is_another_one() -> None:
+    told = found("noc@isp.example", choose.REMARK, rejected="told-not-to")
+    values = [found("noc@isp.example"), told, found("abuse@isp.example", choose.REMARK)]
+    assert kept(*values) == ["abuse@isp.example"]
+    (_, refused) = judge(values, NOBODY, {})
+    assert (refused.mailbox, refused.rejected, refused.confidence) == ("noc@isp.example", "told-not-to", 0)
+    assert kept(*values[:2]) == ["noc@isp.example"]
+
+
 def test_rejected_mailboxes_are_kept_with_the_text_as_it_stood_and_the_reason() -> None:
     (only,) = judge([found("Jane.Doe@ISP.example", choose.MAILBOX_NAME, rejected="personal")], NOBODY, {})
     assert (only.mailbox, only.rejected, only.confidence) == ("Jane.Doe@ISP.example", "personal", 0)
