@@ -106,6 +106,8 @@ def _tokens(piece: str) -> list[str]:
 
 def clean(text: str, limit: int) -> str:
     """Return the text on one line, without control, format or surrogate characters, at most `limit` characters."""
+    if not text:
+        return ""
     shown = text[: limit * 4]
     if not shown.isprintable():
         shown = "".join(ch if ch.isprintable() else " " for ch in shown)

@@ -164,7 +164,8 @@ def _is_historical(data: dict[str, Any]) -> bool:
     APNIC's history service hands out each earlier version of a network as an object like any other.  Who was its
     contact then need not be it now, so nobody is written to on its word.
     """
-    return any(_HISTORY in text_of(link, "value") for link in _objects(data.get("links")))
+    links = items(data.get("links"), 100)
+    return any(isinstance(link, dict) and _HISTORY in text_of(link, "value") for link in links)
 
 
 def _found(entities: list[Entity], own: tuple[Remark, ...], tier: int, reason: str) -> list[Found]:

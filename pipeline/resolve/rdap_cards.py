@@ -81,6 +81,8 @@ def items(value: object, limit: int) -> list[Any]:
 
 # --- jCard ------------------------------------------------------------------------------------------------------------
 
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+_LOWERED = frozenset({"type", "pref", "group", "altid", "label"})  # parameters as they are nearly always written
 _READ = frozenset({"email", "contact-uri", "fn", "kind", "org"})
 _PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role"})  # as they are nearly always written
 
@@ -142,15 +144,20 @@ def _first(values: list[str]) -> str:
 def _emails(values: list[str], parameters: dict[str, Any], path: str) -> list[Email]:
     if not parameters:
         return [Email(value, NO_TYPES, 0, path) for value in values]
-    lowered = {key.lower(): value for key, value in list(parameters.items())[:20]}
-    types = _words(lowered.get("type"))
-    preference = _preference(lowered.get("pref")) or (1 if "pref" in types else 0)  # vCard 3: TYPE=pref
+    if not parameters.keys() <= _LOWERED:
+        parameters = {key.lower(): value for key, value in list(parameters.items())[:20]}
+    types, stated = _words(parameters.get("type")), parameters.get("pref")
+    preference = (_preference(stated) if stated is not None else 0) or (
+        1 if "pref" in types else 0
+    )  # vCard 3: TYPE=pref
     return [Email(value, types, preference, path) for value in values]
 
 
 def _words(value: object) -> frozenset[str]:
     """The words of a type: "abuse", ["work", "ABUSE"], "work,abuse" and "abuse-mailbox" all have abuse among them."""
-    return frozenset(word for text in strings(value) for word in re.split(r"[^a-z0-9]+", text[:100].lower()) if word)
+    if isinstance(value, str) and value.isalpha():
+        return frozenset([value[:100].lower()])
+    return frozenset([word for text in strings(value) for word in _NO_WORD.split(text[:100].lower()) if word])
 
 
 def _preference(value: object) -> int:
@@ -165,13 +172,14 @@ def _preference(value: object) -> int:
 
 def _jcard_place(parameters: dict[str, Any], value: object) -> tuple[str, str]:
     """(country code, region) of an adr property: its parts, its cc parameter, or the last lines of its label."""
-    cc = strings(parameters.get("cc"))
     parts = [part if isinstance(part, str) else "" for part in value[:7]] if isinstance(value, list) else []
-    found = country.code(cc[0]) if cc else ""
-    found = found or (country.code(parts[6]) if len(parts) == 7 else "")
+    codes = [*strings(parameters.get("cc"))[:1], *(parts[6:7])]
+    found = next((code for text in codes if (code := country.code(text))), "")
     region = clean(parts[4], 60) if len(parts) > 4 else ""
-    label = (strings(parameters.get("label")) or [""])[0].replace("\\n", "\n")[:2000]
-    named, province = _labelled_place(label)
+    if found and region:
+        return found, region
+    label = (strings(parameters.get("label")) or [""])[0]
+    named, province = _labelled_place(label.replace("\\n", "\n")[:2000]) if label else ("", "")
     return found or named, region or province
 
 

@@ -18,9 +18,9 @@ def registered(data: dict[str, Any], queried: Address, *, is_quick: bool) -> Ran
 
     Where both are given and one does not cover the address, the answer contradicts itself and is not used.
     """
-    between = _plain(data) if is_quick else None
-    stated = [found for found in (between or _between(data, queried),) if found is not None]
-    blocks = _cidr0(data.get("cidr0_cidrs"))
+    between = (_plain(data) if is_quick else None) or _between(data, queried)
+    stated = [between] if between is not None else []
+    blocks = _cidr0(data.get("cidr0_cidrs"), between, data.get("startAddress"))
     if blocks:
         run = blocks[0] if len(blocks) == 1 else scope.joined(blocks, queried)
         if run is None:
@@ -54,11 +54,13 @@ def _between(data: dict[str, Any], queried: Address) -> Range | None:
     return scope.ordered(first, last)
 
 
-def _cidr0(blocks: object) -> list[Range]:
+def _cidr0(blocks: object, between: Range | None, start: object) -> list[Range]:
+    """The ranges of the prefixes; one that is written as the start of the network is the address that was read there."""
     found = []
     for block in blocks[:256] if isinstance(blocks, list) else ():
         if isinstance(block, dict):
-            address = scope.read_address(text_of(block, "v4prefix") or text_of(block, "v6prefix"))
+            prefix = text_of(block, "v4prefix") or text_of(block, "v6prefix")
+            address = between[0] if between is not None and prefix == start else scope.read_address(prefix)
             part = scope.prefix_range(address, block.get("length")) if address is not None else None
             found.extend([part] if part is not None else [])
     return found

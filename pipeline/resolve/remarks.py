@@ -46,7 +46,10 @@ _STATUS = re.compile(
 
 def is_abuse_name(mailbox: str) -> bool:
     """True if the mailbox's own name says that it takes abuse reports (RFC 2142 section 4, and what is usual)."""
-    return bool(_ABUSE_NAME.search(mailbox.partition("@")[0].lower()))
+    name = mailbox.partition("@")[0].lower()
+    if "abus" not in name and "spam" not in name and "cert" not in name and "csirt" not in name:
+        return False
+    return bool(_ABUSE_NAME.search(name))
 
 
 def mentions(text: str) -> list[Mention]:
