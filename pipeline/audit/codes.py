@@ -254,6 +254,8 @@ EVENTS = {
     "person.disabled": "Person {id} no longer acts here.",
     "feed.declared": "Feed {id} was declared.",
     "feed.changed": "Feed {id}: its declaration was changed.",
+    "dump.imported": "Dump {id}, a registry's file of all that it has registered, was imported.",
+    "dump.replaced": "Dump {id}, a registry's file, was replaced by a newer one.",
 }
 
 

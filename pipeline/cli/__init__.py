@@ -45,6 +45,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line a
         "pipeline.cli.stages:resolve",
         "Find the abuse contact of every address that has a case, by RDAP and WHOIS.",
     ),
+    "registry": (
+        "pipeline.cli.registry:registry",
+        "Registries: what waits for them, and what was imported of them.",
+    ),
     "verify": (
         "pipeline.cli.stages:verify",
         "Check the exposure of every case that is due, without touching anybody's server.",
