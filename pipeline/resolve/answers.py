@@ -86,7 +86,7 @@ def _answered(
 
 
 def from_record(run: Resolving, work: Work, findings: Findings) -> None:
-    """Answer fresh questions from what was answered before, and queue the others."""
+    """Answer fresh questions from what was answered before, or a moment ago, and queue the others."""
     while work.fresh:
         fresh = [work.fresh.popleft() for _ in range(min(len(work.fresh), MOST_FRESH))]
         wanted = {talk.source(asked) for look_up, asked in fresh if not look_up.dropped}
@@ -94,7 +94,7 @@ def from_record(run: Resolving, work: Work, findings: Findings) -> None:
         with run.db.read() as connection:
             answered = kept_answers.since(connection, wanted, now - run.settings.keep_negative, now - NAMES_KEEP)
         for look_up, asked in fresh:
-            answer = answered.get(talk.source(asked))
+            answer = findings.kept.get(talk.source(asked)) or answered.get(talk.source(asked))
             if look_up.dropped:
                 continue
             if answer is None:

@@ -148,12 +148,14 @@ def _is_override(known: Known) -> bool:
 
 
 def _still_serves(run: Resolving, known: Known, address: Address) -> bool:
-    """Is this what would be found now?  Not if a person said otherwise, nor if every contact it had came back: the chain
-    goes on from there."""
+    """Is this what would be found now?  Not if a person said otherwise since, nor if every contact it had came back: the
+    chain goes on from there."""
     mailboxes = [link.mailbox for link in known.links]
     if (told := run.rules.spoken.told(address)) is not None:
         return _is_override(known) and spoken.is_used(told, mailboxes)
     if _is_override(known):
+        return False
+    if any(not run.rules.spoken.objection(mailbox, address) for mailbox in known.objected):
         return False
     living = [link for link in known.links if not link.is_dead]
     return not known.links or any(not run.rules.spoken.objection(link.mailbox, address) for link in living)

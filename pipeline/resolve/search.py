@@ -70,10 +70,14 @@ def _whole(address: Address, said: Said, raw: Answer, bodies: list[bytes], rules
         if _range(one) == whole:
             mine = next((part for part in own if scope.covers(part, address)), None)
             one, own = said.read, [part for part in own if part != mine]
-        inner = story.beside(one)
-        if one.outcome is Outcome.CONTACTS and (yield from inner.reached()):
+        if one.outcome is not Outcome.CONTACTS or not own:
+            continue
+        inner = story.beside(one, own[0][0])
+        if (yield from inner.reached()):
             found = inner.found(one, raw)
-            beside += [replace(found, answer=replace(found.answer, cached=part)) for part in own[:MOST_PARTS]]
+            mailboxes = [each.mailbox for each in found.answer.candidates]
+            fit = [part for part in own[:MOST_PARTS] if rules.spoken.is_alike(mailboxes, part, inner.address)]
+            beside += [replace(found, answer=replace(found.answer, cached=part)) for part in fit]
     return Whole(mine, tuple(beside))
 
 

@@ -77,6 +77,22 @@ class Spoken:
         ranges = self._rejected.get(mailbox, ())
         return BY_A_PERSON if any(one is None or covers(one, address) for one in ranges) else ""
 
+    def alike(self, mailboxes: Iterable[str], around: Range, address: Address) -> Range:
+        """Return the part of a range around an address in which the same rejections of these mailboxes hold."""
+        first, last, kind = int(around[0]), int(around[1]), type(address)
+        ranges = [one for mailbox in mailboxes for one in self._rejected.get(mailbox, ()) if one is not None]
+        for one in ranges:
+            for border in (int(one[0]), int(one[1]) + 1) if one[0].version == address.version else ():
+                if first < border <= last:
+                    first, last = (border, last) if border <= int(address) else (first, border - 1)
+        return kind(first), kind(last)
+
+    def is_alike(self, mailboxes: Sequence[str], elsewhere: Range, address: Address) -> bool:
+        """Do the same rejections of these mailboxes hold all over a range elsewhere as for an address?"""
+        there = elsewhere[0]
+        same = all(self.objection(mailbox, there) == self.objection(mailbox, address) for mailbox in mailboxes)
+        return same and self.alike(mailboxes, elsewhere, there) == elsewhere
+
     def told(self, address: Address) -> Told | None:
         """Return what a person said is to be used around an address, or None."""
         return self._told.find(address.version, int(address))

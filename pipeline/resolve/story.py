@@ -95,9 +95,10 @@ class Story:
         outcome = Outcome.CONTACTS if route in mail_route.TAKES_MAIL else Outcome.NO_CONTACT
         self.add(StepKind.MAIL, source(asked), NetworkAnswer(outcome, route), answer)
 
-    def beside(self, read: NetworkAnswer) -> "Story":
-        """Return a story of another network that the same questions brought: its last step named these mailboxes."""
-        other = Story(self.address, self.rules)
+    def beside(self, read: NetworkAnswer, address: Address) -> "Story":
+        """Return a story of another network that the same questions brought, around another address: its last step named
+        these mailboxes."""
+        other = Story(address, self.rules)
         other._steps = list(self._steps)
         own = tuple(replace(each, step=len(self._steps) - 1) for each in read.candidates)
         other._parts = [(self._steps[-1], own)]
@@ -105,8 +106,14 @@ class Story:
         return other
 
     def found(self, network: NetworkAnswer, raw: Answer) -> Found:
-        """Return the end of the story, about the network of one of its answers."""
+        """Return the end of the story, about the network of one of its answers.
+
+        It holds where people said the same of these mailboxes as for the address that was looked up.
+        """
         candidates = self.candidates()
+        if network.cached is not None:
+            mailboxes = [each.mailbox for each in candidates]
+            network = replace(network, cached=self.rules.spoken.alike(mailboxes, network.cached, self.address))
         if any(not each.rejected for each in candidates):
             answer = replace(network, outcome=Outcome.CONTACTS, why="", candidates=candidates)
         else:

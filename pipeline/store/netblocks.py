@@ -20,6 +20,7 @@ from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
 from pipeline.store.tables import contacts, lookup_steps, netblock_contacts, netblocks
 
+BY_A_PERSON = "by-person"  # why a candidate is rejected that a person objected to: the word may be lifted
 BLOCK_BITS = {4: 16, 6: 96}  # host bits of a block: an IPv4 /16, an IPv6 /32
 NEAR = 16  # blocks: ranges this close are read as one
 
@@ -37,7 +38,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A network that answers for a range: its outcome, and its contacts if it has any."""
+    """A network that answers for a range: its outcome, its contacts if it has any, and the mailboxes that a person
+    rejected when it was looked up."""
 
     netblock_id: int
     first: int
@@ -46,6 +48,7 @@ class Known:
     outcome: Outcome
     links: tuple[Link, ...] = ()  # usable, best first
     expires_at: datetime | None = None
+    objected: tuple[str, ...] = ()
 
     @property
     def contact(self) -> int | None:
@@ -104,16 +107,20 @@ NETWORK = select(
 
 def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[Known]:
     """Return networks with their usable contacts, best first."""
-    columns = (netblock_contacts.c.netblock_id, netblock_contacts.c.id, netblock_contacts.c.tier)
+    columns = (netblock_contacts.c[name] for name in ("netblock_id", "id", "tier", "candidate", "rejected"))
     links = (
         select(*columns, contacts.c.id.label("contact_id"), contacts.c.mailbox, contacts.c.state)
-        .join(contacts, contacts.c.id == netblock_contacts.c.contact_id)
-        .where(netblock_contacts.c.rejected == "", netblock_contacts.c.valid_to.is_(None))
+        .outerjoin(contacts, contacts.c.id == netblock_contacts.c.contact_id)
+        .where(netblock_contacts.c.rejected.in_(("", BY_A_PERSON)), netblock_contacts.c.valid_to.is_(None))
         .order_by(netblock_contacts.c.netblock_id, netblock_contacts.c.rank)
     )
     usable: dict[int, list[Link]] = defaultdict(list)
+    objected: dict[int, list[str]] = defaultdict(list)
     for chunk in chunks([row["id"] for row in found]):
         for one in connection.execute(links.where(any_of(connection, netblock_contacts.c.netblock_id, chunk))):
+            if one.rejected:
+                objected[one.netblock_id].append(one.candidate)
+                continue
             dead = one.state == ContactState.DEAD
             usable[one.netblock_id].append(Link(one.id, one.contact_id, one.mailbox, one.tier, dead))
     return [
@@ -125,6 +132,7 @@ def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[K
             Outcome(row["outcome"]),
             tuple(usable[row["id"]]),
             row["expires_at"],
+            tuple(objected[row["id"]]),
         )
         for row in found
     ]

@@ -280,6 +280,12 @@ def test_whom_a_person_rejected_is_passed_over_where_the_rejection_holds(first: 
     assert one.rejected == ({"abuse@one.example": "by-person"} if holds else {})
 
 
+def test_an_answer_holds_no_farther_than_what_people_said_of_its_contact() -> None:
+    spoken = Spoken([Spoke("reject", "abuse@one.example", ip_address("192.0.2.8"), LAST)])
+    assert told(TWO, spoken=spoken).found.answer.cached == (ip_address("192.0.2.0"), ip_address("192.0.2.7"))
+    assert told(TWO).found.answer.cached == (ip_address("192.0.2.0"), ip_address("192.0.2.15"))
+
+
 def test_after_a_mailbox_that_came_back_the_next_one_is_found() -> None:
     one = told(TWO, dead=frozenset({"abuse@one.example"}))
     assert one.asked == [ASKED, ABOVE]

@@ -1,17 +1,19 @@
 """One search for all networks below a wide one, answered with plain values: what it settles and what it leaves open."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from pipeline.domain import Outcome, StepKind, TemporaryFailure
+from pipeline.domain import Address, Outcome, StepKind, TemporaryFailure
 from pipeline.resolve import search
 from pipeline.resolve.asking import PAUSE
 from pipeline.resolve.lookup import look_up
 from pipeline.resolve.scope import ScopeCaps
+from pipeline.resolve.spoken import Spoken
 from pipeline.resolve.talk import Found, Wait
 from tests.resolve.scripted import INVALID, NOW, RIPE, Answers, Json, Said, Told, ip, mail, of, rpsl, rules, tell
 
@@ -132,6 +134,24 @@ def test_mail_domains_below_are_asked_about_once_and_those_without_mail_settle_n
     assert {_range(found) for found in one.found.beside} == {"0-15", "16-31"}
     for found in [one.found, *one.found.beside]:  # each tells its own story whole
         assert [step.kind for step in found.steps] == [StepKind.NETWORK, StepKind.SEARCH, StepKind.MAIL]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    mailbox: str
+    first: Address
+    last: Address
+    id: int = 1
+    verdict: str = "reject"
+    spelling: str = ""
+    at: datetime = NOW
+
+
+def test_whom_a_person_rejected_below_settles_nothing_there() -> None:
+    networks = [of(f"192.0.2.{start}/28", "abuse@one.example") for start in (0, 16, 32)]
+    words = [Rejected("abuse@one.example", ip_address("192.0.2.0"), ip_address("192.0.2.19"))]
+    one = told({ASKED: WIDE, SEARCH: listed(WIDE, *networks)}, spoken=Spoken(words))
+    assert settled(one) == {"32-47": ["abuse@one.example"]}  # the middle one is asked about by itself, in two parts
 
 
 # --- what it leaves open ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from pipeline.domain import Address, Outcome, StepKind, Tier
 from pipeline.resolve import spoken
 from pipeline.resolve.spoken import BY_A_PERSON, CERTAIN, Spoken, Told
+from pipeline.store import netblocks
 from pipeline.store.netblocks import block_of
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
@@ -121,3 +122,33 @@ def test_what_is_used_already_is_known_by_its_mailboxes_and_their_order() -> Non
     assert spoken.is_used(both, ["abuse@narrow.example", "abuse@older.example"])
     for other in (["abuse@narrow.example"], ["abuse@older.example", "abuse@narrow.example"], []):
         assert not spoken.is_used(both, other)
+
+
+@pytest.mark.parametrize(
+    ("address", "first", "last"),
+    [
+        ("192.0.2.0", "192.0.2.0", "192.0.2.63"),
+        ("192.0.2.64", "192.0.2.64", "192.0.2.79"),
+        ("192.0.2.79", "192.0.2.64", "192.0.2.79"),
+        ("192.0.2.80", "192.0.2.80", "192.0.2.255"),
+    ],
+)
+def test_a_range_is_cut_where_a_rejection_begins_or_ends(address: str, first: str, last: str) -> None:
+    words = Spoken(
+        [
+            reject(1, "abuse@one.example", "192.0.2.64", "192.0.2.79"),
+            reject(2, "abuse@other.example", "192.0.2.2", "192.0.2.3"),  # not a mailbox of this network
+            reject(3, "abuse@one.example", "2001:db8::", "2001:db8::ffff"),
+            reject(4, "abuse@one.example"),
+        ]
+    )
+    whole = ip_address("192.0.2.0"), ip_address("192.0.2.255")
+    within = words.alike(["abuse@one.example"], whole, ip_address(address))
+    assert within == (ip_address(first), ip_address(last))
+    assert words.alike([], whole, ip_address(address)) == whole
+    assert words.is_alike(["abuse@two.example"], whole, ip_address(address))
+    assert not words.is_alike(["abuse@one.example"], whole, ip_address(address))
+
+
+def test_the_reason_is_the_one_by_which_stored_candidates_are_known() -> None:
+    assert netblocks.BY_A_PERSON == BY_A_PERSON
