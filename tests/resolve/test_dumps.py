@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import func, select
 
 from pipeline.domain import Answer, NetworkAnswer, NotFound, Outcome, StepKind, TocsinError, TryAgain
-from pipeline.resolve import dump_file, dumps, whois_answer
+from pipeline.resolve import dump_file, dumps, rpsl_dump, whois_answer
 from pipeline.resolve.dumps import ImportResult, import_dump
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.store import dumps as store
@@ -467,7 +467,7 @@ def test_several_gzip_members_are_one_text(tmp_path: Path) -> None:
 def test_too_many_ranges_that_are_wider_than_any_registry_has_are_refused(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dumps.rpsl_dump, "MOST_WIDE", 2)
+    monkeypatch.setattr(rpsl_dump, "MOST_WIDE", 2)
     text = "\n".join(f"inetnum: 192.0.0.0 - 223.255.255.255\nnetname: W{n}\nsource: RIPE\n" for n in range(3))
     with pytest.raises(TocsinError, match="no registry's dump"):
         read_in(db, written(tmp_path, text))

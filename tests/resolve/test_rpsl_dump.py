@@ -1,13 +1,18 @@
 """What is picked out of RPSL dumps, however they are cut, spelt or damaged."""
 
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.resolve import rpsl_dump
+from pipeline.resolve import delegated, dump_answer, rpsl_dump
 from pipeline.resolve.rpsl_dump import MAX_OBJECT, MOST_BLOCKS, WIDE, Picked, blocks_of, by_block, whole_objects
-from pipeline.resolve.scope import read_range
+from pipeline.resolve.scope import ScopeCaps, read_range
 from pipeline.store import netblocks
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 DUMP = b"""#
 # The contents of this file are subject to
@@ -207,3 +212,53 @@ def test_addresses_with_padded_octets_and_odd_spaces_are_placed() -> None:
 def test_a_dump_is_known_by_its_contents(text: bytes, is_rpsl: bool, source: str) -> None:
     assert rpsl_dump.is_one(text) is is_rpsl
     assert rpsl_dump.source(text) == source
+
+
+PIECES = [
+    *(line + b"\n" for line in DUMP.split(b"\n")),
+    *(
+        b"\n\n",
+        b"inetnum: ",
+        b"inet6num: ",
+        b"192.0.2.0 - 192.0.2.7",
+        b"2001:db8::/48",
+        b"/",
+        b"#",
+        b"+",
+        b"'",
+        b"\x00",
+        b"\r",
+    ),
+    *(
+        b"org: ORG-EX1-RIPE\n",
+        b"abuse-c: AR1-RIPE\n",
+        b"mnt-irt: IRT-EXAMPLE\n",
+        b"% Abuse contact for '",
+        b"\xff\xfe",
+        b"\x1b$B",
+    ),
+]
+
+
+PIECE = st.one_of(st.sampled_from(PIECES), st.binary(max_size=20))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.tuples(st.integers(0, len(DUMP)), st.integers(0, 9), PIECE), max_size=30), st.integers(1, 200))
+def test_nothing_that_stands_in_a_file_raises(changes: list[tuple[int, int, bytes]], cut: int) -> None:
+    text = DUMP
+    for place, gone, piece in changes:
+        text = text[:place] + piece + text[place + gone :]
+    for read in (rpsl_dump.is_one, rpsl_dump.source, delegated.is_one, delegated.read, delegated.unpacked):
+        read(text)
+    found = picked(text, cut)
+    blocks = by_block(found)
+    assert all(isinstance(key, str) and "\x00" not in key for key, _ in found.objects)
+    known = dict(found.objects)
+    for ones in blocks.values():
+        networks = list(dump_answer.networks("apnic", 1, b"\n\n".join(ones)))
+        for network in networks:
+            kind = IPv4Address if network.version == 4 else IPv6Address
+            body = dump_answer.said(network, dump_answer.parents(network, networks), known)
+            answer, _ = dump_answer.judge(body, network, kind(network.first), ScopeCaps(), "dump:x", NOW)
+            assert answer.registry
