@@ -91,8 +91,7 @@ def _cached(network: Network, queried: Address | int, caps: ScopeCaps, is_block:
 
 def _nearest_registry(network: Network) -> str:
     """The national registry whose desk stands in the answer: it knows the network better than the one that was asked."""
-    handles = dict.fromkeys([value.handle for value in network.found])
-    desks = [registry for handle in handles if (registry := placeholders.registry_of_handle(handle))]
+    desks = [registry for value in network.found if (registry := placeholders.registry_of_handle(value.handle))]
     return next((registry for registry in desks if placeholders.national_country(registry)), network.registry)
 
 

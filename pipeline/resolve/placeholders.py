@@ -108,7 +108,12 @@ def registries_named(*texts: str) -> frozenset[str]:
     beginnings = _known().beginnings
     lowered = [begun for text in texts if (begun := text.strip().lower()).startswith(beginnings)]
     return frozenset(
-        [registry for text in lowered for name, registry in _known().of_beginning if _begins_with_word(text, name)]
+        [
+            registry
+            for text in lowered
+            for name, registry in _known().of_beginning
+            if text[0] == name[0] and _begins_with_word(text, name)
+        ]
     )
 
 

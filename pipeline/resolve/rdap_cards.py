@@ -69,7 +69,11 @@ def strings(value: object) -> list[str]:
     """Return the texts in a value that may be one text, a list with texts among it, or anything else."""
     if isinstance(value, str):
         return [value]
-    return [item for item in value[:MAX_PROPERTIES] if isinstance(item, str)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    if len(value) == 1 and isinstance(value[0], str):
+        return value
+    return [item for item in value[:MAX_PROPERTIES] if isinstance(item, str)]
 
 
 def items(value: object, limit: int) -> list[Any]:
@@ -114,9 +118,12 @@ def _jcard(array: object) -> Card:
     emails: list[Email] = []
     has_web_form = False
     for number, one in enumerate(array[1][:MAX_PROPERTIES]):
-        if not (isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str)) or one[0] in _PASSED:
+        if not isinstance(one, list) or len(one) < 4:
             continue
-        what = one[0] if one[0] in _READ else _name(one[0])
+        written = one[0]
+        if not isinstance(written, str) or written in _PASSED:
+            continue
+        what = written if written in _READ else _name(written)
         if what not in _READ:
             continue
         values = [one[3]] if isinstance(one[3], str) and len(one) == 4 else _values(one)

@@ -142,7 +142,7 @@ def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
         return choose.MAILBOX_NAME, ""  # AFRINIC left the roles out for years: its name is all that says what it is
     if "abuse" in email.types and not is_person:
         return choose.ABUSE_MAILBOX, ""
-    if any(remarks.is_abuse_name(part) for part in split(email.text)):
+    if [part for part in split(email.text) if remarks.is_abuse_name(part)]:
         return choose.MAILBOX_NAME, ""
     if is_person:
         return choose.MAILBOX_NAME, "personal"

@@ -30,7 +30,7 @@ def registered(data: dict[str, Any], queried: Address, *, is_quick: bool) -> Ran
         stated.append(by_handle)
     if not stated or not all(scope.covers(each, queried) for each in stated):
         return None
-    return min(stated, key=scope.size) if len(stated) > 1 else stated[0]
+    return stated[0] if len(stated) == 1 or stated[0] == stated[1] else min(stated, key=scope.size)
 
 
 def is_plain(data: dict[str, Any]) -> bool:

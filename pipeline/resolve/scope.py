@@ -56,14 +56,16 @@ def cached_range(registered: Range, queried: Address, prefix: int) -> Range:
     """Return the part of `registered` that lies in the `prefix` around `queried`, which it covers."""
     kind = type(queried)
     host_bits = queried.max_prefixlen - prefix
-    first = int(queried) >> host_bits << host_bits
-    last = first + (1 << host_bits) - 1
-    return kind(max(first, int(registered[0]))), kind(min(last, int(registered[1])))
+    start = int(queried) >> host_bits << host_bits
+    end = start + (1 << host_bits) - 1
+    first, last = registered
+    return (first if int(first) >= start else kind(start)), (last if int(last) <= end else kind(end))
 
 
 def covers(stated: Range, queried: Address) -> bool:
     """True if the queried address lies in the range."""
-    return stated[0].version == queried.version and int(stated[0]) <= int(queried) <= int(stated[1])
+    first, last = stated
+    return first.version == queried.version and int(first) <= int(queried) <= int(last)
 
 
 def size(stated: Range) -> int:
