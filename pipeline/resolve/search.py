@@ -7,13 +7,13 @@ itself answers.  Standard: RFC 9910 (rirSearch1).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, RdapQuestion, StepKind
+from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, RdapQuestion, StepKind, TemporaryFailure
 from pipeline.resolve import rdap_answer, rdap_search, scope
 from pipeline.resolve.flat import Flat
 from pipeline.resolve.questions import Said, by_rdap
 from pipeline.resolve.rules import Rules
 from pipeline.resolve.scope import Range
-from pipeline.resolve.story import SAYS_NOTHING, Story
+from pipeline.resolve.story import Story
 from pipeline.resolve.talk import Found, Talk, Wait
 
 MOST_PARTS = 1_024  # blocks of one network that are remembered: of IPv6 a network may reach over far more
@@ -40,18 +40,17 @@ def below(address: Address, said: Said, rules: Rules, story: Story) -> Talk[Whol
     def judge(answer: Answer, registry: str) -> NetworkAnswer:
         bodies = rdap_search.results(answer)
         found[:] = bodies or []
-        if bodies is None:
-            is_refused = (
-                rdap_answer.read(answer, address, registry=registry, caps=rules.caps).outcome is Outcome.REFUSED
-            )
-            return NetworkAnswer(Outcome.REFUSED if is_refused else Outcome.UNUSABLE, "search", registry)
-        return NetworkAnswer(Outcome.CONTACTS if bodies else Outcome.NOT_FOUND, f"{len(bodies)} networks", registry)
+        if bodies:
+            return NetworkAnswer(Outcome.CONTACTS, f"{len(bodies)} networks", registry)
+        refusal = rdap_answer.read(answer, address, registry=registry, caps=rules.caps)
+        if refusal.outcome is Outcome.REFUSED or isinstance(answer.failure, TemporaryFailure):
+            return refusal
+        # a list that is cut stays so: it is kept, so that no other slice of the network asks for it
+        return NetworkAnswer(Outcome.NOT_FOUND, "no networks" if bodies is not None else "no-list", registry)
 
     asked = RdapQuestion(None, rdap_search.bottom_url(rdap_search.base_of(said.url), *registered))
     answer = yield from by_rdap(StepKind.SEARCH, asked, rules, story, judge, lambda _read, _step: ())
-    if isinstance(answer, Wait) or answer.read.outcome in SAYS_NOTHING:
-        return Whole()
-    return (yield from _whole(address, said, answer.raw, found, rules, story))
+    return Whole() if isinstance(answer, Wait) else (yield from _whole(address, said, answer.raw, found, rules, story))
 
 
 def _whole(address: Address, said: Said, raw: Answer, bodies: list[bytes], rules: Rules, story: Story) -> Talk[Whole]:

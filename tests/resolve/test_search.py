@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain import Address, Outcome, StepKind, TemporaryFailure
+from pipeline.domain import Address, Outcome, PermanentFailure, StepKind, TemporaryFailure
 from pipeline.resolve import search
 from pipeline.resolve.asking import PAUSE
 from pipeline.resolve.lookup import look_up
@@ -161,21 +161,24 @@ CUT = {"notices": [{"type": "result set truncated due to excessive load", "descr
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("said", "is_kept"),
     [
-        listed(WIDE, *below("192.0.2.0/28"), **CUT),
-        listed(WIDE, {"objectClassName": "autnum"}),
-        "{",
-        404,
-        501,
-        400,
-        TemporaryFailure("timeout"),
-        Wait(NOW + timedelta(days=1)),
-        {"ipSearchResults": []},
+        (listed(WIDE, *below("192.0.2.0/28"), **CUT), True),
+        (listed(WIDE, {"objectClassName": "autnum"}), True),
+        ("{", True),
+        (404, True),
+        (501, True),
+        (400, True),
+        (PermanentFailure("too-large"), True),
+        ({"ipSearchResults": []}, True),
+        (500, False),
+        (TemporaryFailure("timeout"), False),
+        (Wait(NOW + timedelta(days=1)), False),
     ],
 )
-def test_a_list_that_is_cut_or_none_settles_nothing_but_the_slice_around_the_address(said: Said) -> None:
+def test_a_list_that_is_cut_or_none_settles_nothing_but_the_slice_around_the_address(said: Said, is_kept: bool) -> None:
     one = told({ASKED: WIDE, SEARCH: said})
+    assert (SEARCH in one.kept) is is_kept  # and another slice of the network need not ask for it again
     assert one.found.beside == ()
     assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.192", "192.0.2.207"]
     assert one.usable == ["abuse@wide.example"]
