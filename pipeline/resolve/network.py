@@ -60,7 +60,7 @@ def judged(
     """
     is_empty = placeholders.is_empty_network(network.name) or _is_everything(network.registered)
     found = [value._replace(rejected="registry-contact") for value in network.found] if is_empty else network.found
-    own = placeholders.registries_named(network.name, network.holder)
+    own = _own(network)
     candidates = choose.judge(found, own, _doubted(network.doubts))
     has_contact = bool(candidates) and not candidates[0].rejected  # the usable ones come first
     is_block = is_empty or (not has_contact and (network.is_block or _is_wide(network.registered)))
@@ -81,6 +81,17 @@ def judged(
         cached=_cached(network, queried, caps, is_block),
         candidates=candidates,
     )
+
+
+def _own(network: Network) -> frozenset[str]:
+    """The registries that hold the network themselves.
+
+    A block that one regional registry says belongs to another one ("APNIC", in ARIN's data) is that one's to hand on.
+    """
+    named = placeholders.registries_named(network.name, network.holder)
+    if not named or not network.registry:
+        return named
+    return frozenset([one for one in named if one == network.registry or placeholders.national_country(one)])
 
 
 def _cached(network: Network, queried: Address | int, caps: ScopeCaps, is_block: bool) -> Range | None:

@@ -449,6 +449,17 @@ def test_a_registrys_desk_gives_way_to_the_remark_of_the_network_or_its_contacts
         assert mailboxes(read(data)) == ["abuse@isp.example"]
 
 
+def test_a_registrys_desk_is_right_for_the_registrys_own_network_unless_another_registry_says_so() -> None:
+    desk = entity(["abuse"], email("helpdesk@apnic.net"))
+    holder = registrant(kind="org")
+    holder["vcardArray"][1][1][3] = "Asia Pacific Network Information Centre"
+    own = network(holder, desk, name="APNIC-LABS")
+    assert mailboxes(read(own, registry="apnic")) == ["helpdesk@apnic.net"]
+    assert read(own, registry="arin").why == "registry-contact"
+    asking = entity(["abuse"], email("search-apnic-not-arin@apnic.net"))
+    assert read(network(holder, asking, name="APNIC-192"), registry="apnic").why == "placeholder"
+
+
 def test_a_mailbox_marked_for_abuse_counts_in_a_technical_contact() -> None:
     (only,) = usable(
         read(network(entity(["technical"], email("noc@isp.example"), email("desk@isp.example", type="abuse"))))
