@@ -86,7 +86,9 @@ def _document(answer: Answer, registry: str) -> tuple[dict[str, Any], NetworkAns
     try:
         data = json.loads(answer.body)
     except (ValueError, RecursionError):
-        is_refusal = outcome.refuses(answer.body[:8192].decode("latin-1"))
+        # a spoiled object is none, whatever the terms of use in it say of limits
+        is_object = b'"objectClassName"' in answer.body[:8192] or b'"rdapConformance"' in answer.body[:8192]
+        is_refusal = not is_object and outcome.refuses(answer.body[:8192].decode("latin-1"))
         return {}, without_network(Outcome.REFUSED if is_refusal else Outcome.UNUSABLE, "not-json", registry)
     if not isinstance(data, dict):
         return {}, without_network(Outcome.UNUSABLE, "not-an-object", registry)

@@ -143,6 +143,12 @@ def test_a_refusal_in_plain_text_is_a_refusal() -> None:
     assert answer.outcome is Outcome.REFUSED
 
 
+def test_a_spoiled_answer_is_no_refusal_though_its_terms_speak_of_limits() -> None:
+    terms = [{"title": "Terms", "description": ["Access is denied to those who exceed the rate limit."]}]
+    body = json.dumps(network(ABUSE, notices=terms)).encode()[:-1] + b",}"
+    assert rdap_answer.read(reply(body), QUERIED, registry="arin", caps=CAPS).outcome is Outcome.UNUSABLE
+
+
 @pytest.mark.parametrize(
     ("data", "queried", "why"),
     [
