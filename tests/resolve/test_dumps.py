@@ -363,9 +363,10 @@ def test_statistics_say_registry_and_country_of_an_address(db: Database, tmp_pat
 
 
 def test_a_delegation_to_a_holder_goes_before_a_reservation(db: Database, tmp_path: Path) -> None:
-    read_in(db, written(tmp_path, STATISTICS.format(registry="ripencc"), "one"))
     reserved = "2|apnic|20260301|1|19830705|20260228|+1000\napnic||ipv4|192.0.2.0|256||reserved|\n"
-    read_in(db, written(tmp_path, reserved, "two"))
+    read_in(db, written(tmp_path, reserved, "one"))
+    assert told(db, "192.0.2.77") == {"192.0.2.77": ("apnic", "")}
+    read_in(db, written(tmp_path, STATISTICS.format(registry="ripencc"), "two"))
     assert told(db, "192.0.2.77") == {"192.0.2.77": ("ripencc", "FR")}
 
 

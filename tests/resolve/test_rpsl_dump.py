@@ -113,15 +113,13 @@ def test_it_does_not_matter_where_the_pieces_of_a_file_end(cut: int) -> None:
 
 
 def test_an_object_that_is_too_long_is_skipped_and_the_next_one_is_read() -> None:
-    long = b"remarks:        " + b"x" * 200 + b"\n"
-    text = (
-        b"inetnum: 192.0.2.0 - 192.0.2.7\n"
-        + long * (MAX_OBJECT // len(long) + 1)
-        + b"\ninetnum: 192.0.2.8 - 192.0.2.15\n"
-    )
-    found = picked(text)
-    assert [len(one) < 100 for ones in by_block(found).values() for one in ones] == [True]
-    assert (found.kept, found.skipped) == (1, 1)
+    line = b"remarks:        " + b"x" * 200 + b"\n"
+    long = b"inetnum: 192.0.2.0 - 192.0.2.7\n" + line * (MAX_OBJECT // len(line) + 1)
+    short = b"inetnum: 192.0.2.8 - 192.0.2.15\n"
+    wide, role = long.replace(b"192.0.2.7", b"198.0.2.7"), b"role: X\nnic-hdl: X-RIPE\n" + long
+    found = picked(b"\n".join([long, short, long, wide, role]))
+    assert by_block(found) == {ip_address("192.0.0.0"): [short.strip()]}
+    assert (found.kept, found.skipped, found.objects) == (1, 4, [])
 
 
 def test_of_an_object_that_never_ends_only_the_head_is_held() -> None:
