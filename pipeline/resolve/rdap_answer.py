@@ -38,7 +38,7 @@ def read(
         return early
     registry = placeholders.registry_of_host(text_of(data, "port43")) or registry
     wanted = "autnum" if isinstance(queried, int) else "ip network"
-    if text_of(data, "objectClassName", wanted).strip().lower() != wanted:
+    if (text_of(data, "objectClassName").strip().lower() or wanted) != wanted:
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
     if _is_special(text_of(data, "type")) or _is_special(text_of(data, "name")):
         return without_network(Outcome.SPECIAL, "special-purpose", registry)
@@ -59,7 +59,7 @@ def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
     if early is not None:
         return early
     registry = placeholders.registry_of_host(text_of(data, "port43")) or registry
-    if text_of(data, "objectClassName", "entity").strip().lower() != "entity":
+    if (text_of(data, "objectClassName").strip().lower() or "entity") != "entity":
         return without_network(Outcome.UNUSABLE, "wrong-class", registry)
     if text_of(data, "handle").strip().lower() != handle.strip().lower():
         return without_network(Outcome.UNUSABLE, "wrong-entity", registry)

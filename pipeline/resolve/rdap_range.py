@@ -74,7 +74,7 @@ def _normalised(data: dict[str, Any], queried: Address) -> dict[str, Any]:
     )
 
 
-def text_of(data: dict[str, Any], key: str, default: str = "") -> str:
-    """Return a member's text, at most 300 characters of it, or the default where it has none."""
+def text_of(data: dict[str, Any], key: str) -> str:
+    """Return a member's text, at most 300 characters of it, or "" where it has none."""
     value = data.get(key)
-    return value[:300] if isinstance(value, str) else default
+    return value[:300] if isinstance(value, str) else ""

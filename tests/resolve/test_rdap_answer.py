@@ -187,6 +187,8 @@ def test_special_purpose_space_has_nobody_to_ask() -> None:
         {"ipVersion": None},
         {"ipVersion": "v6"},
         {"objectClassName": None},
+        {"objectClassName": ""},
+        {"objectClassName": " IP Network "},
         {"endAddress": None, "cidr0_cidrs": [{"v4prefix": "192.0.2.0", "length": 24}]},
         {"startAddress": None, "endAddress": None, "handle": "192.0.2.0 - 192.0.2.255"},
         {"startAddress": None, "endAddress": None, "handle": "192.0.2.0/24"},
