@@ -1,10 +1,11 @@
 """The sandbox's registries for tests of a whole run of resolve, and the run itself."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from pipeline.net import names, rdap, whois
@@ -15,9 +16,11 @@ from pipeline.resolve import servers
 from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings, Resolving, Result, resolve
 from pipeline.sandbox import dns_server, rdap_server, whois_server
-from pipeline.sandbox.networks import Fault, Network, RangeTable, RdapFault
+from pipeline.sandbox.dns_server import DnsTable, OriginZone
+from pipeline.sandbox.networks import Autnum, Fault, Network, RangeTable, RdapFault
 from pipeline.sandbox.rdap_server import RdapTable
 from pipeline.sandbox.recorded import Recorded
+from pipeline.sandbox.streams import listening
 from pipeline.sandbox.thread import in_thread
 from pipeline.sandbox.whois_server import WhoisTable
 from pipeline.store.db import Database
@@ -59,6 +62,11 @@ class Internet:
     dns_log: dns_server.Log = field(default_factory=list)
 
     @property
+    def names_asked(self) -> list[str]:
+        """The questions of the DNS ("NAME TYPE"), in order."""
+        return [text.rpartition(" ")[0] for _, text in self.dns_log]
+
+    @property
     def asked(self) -> list[str]:
         """The paths that were asked for, without the bootstrap files, in order."""
         return [path for _, path in self.log if "/bootstrap/" not in path]
@@ -75,13 +83,18 @@ def internet(
     recorded: Recorded | None = None,
     faults: Mapping[str, Fault] | None = None,
     host: str = "127.0.0.1",
+    autnums: Sequence[Autnum] = (),
+    searches: Mapping[str, int] | None = None,
+    dns: DnsTable | None = None,
 ) -> Iterator[Internet]:
-    """Serve networks by RDAP, and others by the WHOIS server of ripencc if any are given."""
+    """Serve networks by RDAP, others by the WHOIS server of ripencc if any are given, and names if there is a table."""
     log: rdap_server.Log = []
     said: whois_server.Log = []
+    names_log: dns_server.Log = []
     hosts = {}
     with contextlib.ExitStack() as stack:
-        table = RdapTable(RangeTable(networks), (), recorded, dict(faults or {}))
+        table = RdapTable(RangeTable(networks), tuple(autnums), recorded, dict(faults or {}), dict(searches or {}))
+        names_port = stack.enter_context(in_thread(dns_server.serve(dns, clock, names_log))) if dns is not None else 53
         port = stack.enter_context(in_thread(rdap_server.serve(table, clock, log, host)))
         if whois_networks is not None:
             names = WhoisTable(RangeTable(whois_networks))
@@ -89,7 +102,24 @@ def internet(
                 "127.0.0.1",
                 stack.enter_context(in_thread(whois_server.serve(names, "ripencc", clock, said))),
             )
-        yield Internet(f"http://{host}:{port}/", log, hosts, said)
+        yield Internet(f"http://{host}:{port}/", log, hosts, said, names_port, names_log)
+
+
+@contextlib.contextmanager
+def whois_saying(
+    texts: Mapping[str, str | bytes], log: whois_server.Log, host: str = "127.0.0.1"
+) -> Iterator[tuple[str, int]]:
+    """A WHOIS or rwhois server with a text for each of some questions, and no match for any other; gives where it is."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        question = (await reader.readline()).decode("ascii", "replace").strip()
+        log.append((clock(), question))
+        text = texts.get(question, "no match\n")
+        writer.write(text if isinstance(text, bytes) else text.encode())
+        await writer.drain()
+
+    with in_thread(listening(converse, host, 0)) as port:
+        yield host, port
 
 
 def everybody(cases: Sequence[DueCase]) -> set[int]:
@@ -102,6 +132,37 @@ def silent(_what: str, _done: int, _of: int) -> None:
 
 def files(net: Internet) -> dict[int, Mapping[str, Any]]:
     return {v: rdap.fetch_json(f"{net.root}bootstrap/ipv{v}.json", HTTP, clock).value for v in (4, 6)}
+
+
+ORIGIN, ORIGIN6, DIRECTORY = "origin.example", "origin6.example", "directory.example"
+
+
+def zones(origins: Mapping[str, str], directory: Mapping[str, str] | None = None) -> tuple[OriginZone, ...]:
+    """Who announces which prefixes (prefix -> AS numbers), and whom a directory names for them (prefix -> mailbox)."""
+    kept: dict[str, dict[IPv4Network | IPv6Network, tuple[str, ...]]] = {ORIGIN: {}, ORIGIN6: {}, DIRECTORY: {}}
+    for prefix, numbers in origins.items():
+        inside = ip_network(prefix)
+        kept[ORIGIN if inside.version == 4 else ORIGIN6][inside] = (
+            f"{numbers} | {prefix} | CA | ripencc | 2026-03-01",
+        )
+    for prefix, mailbox in (directory or {}).items():
+        kept[DIRECTORY][ip_network(prefix)] = (mailbox,)
+    return tuple(OriginZone(name, texts) for name, texts in kept.items())
+
+
+def whole_chain(net: Internet, **given: Any) -> dict[str, Any]:
+    """The parts of the rules that switch the whole chain on."""
+    return {
+        "chain": ("network", "whois", "page", "parent", "origin", "directory", "cert", "host_name"),
+        "autnums": rdap.fetch_json(f"{net.root}bootstrap/asn.json", HTTP, clock).value,
+        "origin_zone": ORIGIN,
+        "origin6_zone": ORIGIN6,
+        "directory_zone": DIRECTORY,
+        "check_mail": True,
+        "use_search": True,
+        "allow_loopback": True,
+        **given,
+    }
 
 
 def rules(net: Internet, lists: Mapping[int, Mapping[str, Any]], **given: Any) -> Rules:
