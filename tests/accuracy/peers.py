@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -134,11 +135,15 @@ def counted(name: str, found: Iterator[Verdict | None]) -> tuple[str, int, int, 
     )
 
 
+def named(package: str) -> str:
+    return f"{package} {version(package)}"
+
+
 def table() -> str:
     """Return the tables of RDAP and of WHOIS answers as Markdown."""
     kinds: list[tuple[str, str, list[tuple[str, Reader]]]] = [
-        ("rdap", "RDAP", [("whoisit 4.1", whoisit), ("rdap 1.7", rdap), ("ipwhois 1.3", ipwhois)]),
-        ("whois", "WHOIS", [("ipwhois 1.3", ipwhois_text)]),
+        ("rdap", "RDAP", [(named("whoisit"), whoisit), (named("rdap"), rdap), (named("ipwhois"), ipwhois)]),
+        ("whois", "WHOIS", [(named("ipwhois"), ipwhois_text)]),
     ]
     parts = []
     for kind, title, readers in kinds:
