@@ -14,6 +14,8 @@ from typing import Generic, Protocol, TypeVar
 from pipeline.net.edge import Handler, Main
 
 MOST_LANES = 1_000  # kept: a redirect may name any host
+MOST_BEHIND = 0.1  # seconds of lateness that are passed on to the next question
+CATCH_UP = 0.98  # of it is left after each question
 
 
 class Slotted(Protocol):
@@ -84,6 +86,7 @@ class _Lane(Generic[Q, A]):
         self._waiting: list[tuple[float, int, Q]] = []  # by slot, then in the order they came
         self._added = 0
         self._next_at = 0.0  # the loop's time before which the spacing allows no other
+        self._behind = 0.0  # seconds by which the last one left after its slot
         self._timer: asyncio.TimerHandle | None = None
         self.empty = asyncio.Event()
 
@@ -121,13 +124,15 @@ class _Lane(Generic[Q, A]):
         now = self._loop.time()
         slot, _, question = self._waiting[0]
         apart = self._apart(question)
-        may_leave = max(slot, self._next_at) if apart else slot
+        may_leave = max(slot + self._behind * CATCH_UP, self._next_at) if apart else slot
         if may_leave > now + 1e-6:
             self._wake_at(may_leave)
             return None
         heappop(self._waiting)
-        # Half a step may be caught up: a timer that fires a little late must not slow the whole lane.
+        # Half a step may be caught up: a timer that fires a little late must not slow the whole lane.  Else the lane
+        # stays a little behind its slots for a while: those of other processes lie between them, and are on time.
         self._next_at = max(self._next_at, now - apart / 2) + apart
+        self._behind = min(max(now - slot, 0.0), MOST_BEHIND)
         return question
 
     def _wake_at(self, when: float) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from pipeline.net.edge import Edge, plain
-from pipeline.net.lanes import MOST_LANES, in_lanes
+from pipeline.net.lanes import CATCH_UP, MOST_BEHIND, MOST_LANES, in_lanes
 
 STEP = 0.02  # seconds
 Asked = Callable[..., list[float]]
@@ -51,6 +52,22 @@ def test_a_host_that_was_slow_gets_what_waited_in_its_spacing(ask: Asked) -> Non
     times = [at for name, at in replies if name != "0"]
     assert [name for name, _ in replies] == [str(n) for n in range(8)]
     assert all(times[n] - times[0] >= (n - 0.5) * STEP - 0.001 for n in range(7))
+
+
+def test_a_lane_that_is_late_does_not_draw_its_slots_together(ask: Asked) -> None:
+    """Between its slots lie those of other processes, which are on time: what is late stays late for a while."""
+
+    async def slow_at_first(question: Ask) -> tuple[str, float]:
+        left = await left_at(question)
+        if question.name == "0":
+            await asyncio.sleep(5 * STEP)
+        return left
+
+    questions = [Ask(str(n), delay=n * 2 * STEP, apart=STEP) for n in range(8)]
+    replies: list[Any] = ask(edge(slow_at_first, count=1), questions)
+    times = [at for _, at in replies]
+    assert [name for name, _ in replies] == [str(n) for n in range(8)]
+    assert all(later - at >= 2 * STEP - (1 - CATCH_UP) * MOST_BEHIND - 0.001 for at, later in pairwise(times[1:]))
 
 
 def test_without_a_spacing_nothing_waits(ask: Asked) -> None:
