@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from pipeline.domain import CaseState, ContactState, Tier
+from pipeline.domain import Answer, CaseState, ContactState, NameKind, NameQuestion, Tier
 from pipeline.net import rdap
+from pipeline.resolve.answers import Findings, from_record
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
+from pipeline.resolve.talk import Heard, Later, Pursuit, source
+from pipeline.resolve.work import LookUp, Work
 from pipeline.sandbox import recorded
 from pipeline.sandbox.dns_server import DnsTable, OriginZone
 from pipeline.sandbox.networks import Autnum, Network
@@ -38,6 +41,7 @@ from tests.resolve.small_internet import (
     clock,
     internet,
     network,
+    resolving,
     run,
     spread,
     whois_saying,
@@ -47,6 +51,9 @@ from tests.resolve.small_internet import (
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AS = Autnum(64500, 64500, "ripencc", "AS64500", abuse="abuse@as.example")
+
+
+ANYBODY = {4: {"services": [[["192.0.2.0/24"], ["http://127.0.0.1/"]]]}}
 
 
 @dataclass(frozen=True)
@@ -249,6 +256,24 @@ def test_the_dns_is_asked_again_after_a_day_and_registries_are_not(db: Database)
             assert Counter(net.names_asked) == Counter(names * (1 + is_asked))
 
 
+def test_what_was_answered_a_moment_ago_and_is_not_stored_yet_is_not_asked_again(db: Database) -> None:
+    asked, address = NameQuestion(None, NameKind.TXT, "1.2.0.192.origin.example"), ip_address("192.0.2.1")
+    heard: list[object] = []
+
+    def look_up() -> Pursuit:
+        heard.append((yield asked))
+        raise Later(HOUR)
+
+    pursuit, work, findings = look_up(), Work(), Findings()
+    next(pursuit)
+    work.fresh.append((LookUp((4, 0), address, pursuit), asked))
+    findings.kept[source(asked)] = answer = Answer(source(asked), 200, "", b"{}", clock())
+    with internet([]) as net, resolving(db, net, begin(db, ()), registries=ANYBODY) as prepared:
+        from_record(prepared, work, findings)
+    assert heard == [Heard(answer)]
+    assert not work.queues
+
+
 # --- searches ---------------------------------------------------------------------------------------------------------
 
 
@@ -429,6 +454,9 @@ def test_a_contact_that_a_person_names_is_used_without_a_question_until_that_is_
         assert run(db, net, worker, by={"chain": chain, "spoken": in_force(db)}).questions == 0
     assert mailboxes(db) == ["abuse@one.example", "abuse@one.example"]
     assert len(net.asked) == 1
+    with db.read() as connection:
+        stand = select(t.netblocks.c.registry).where(t.netblocks.c.valid_to.is_(None))
+        assert list(connection.execute(stand).scalars()) == ["ripencc"]  # the words' own have ended
 
 
 # --- budgets ----------------------------------------------------------------------------------------------------------
