@@ -71,13 +71,17 @@ def _ids(connection: Connection, keys: Collection[Key]) -> dict[Key, tuple[int, 
 def since(
     connection: Connection, questions: Collection[str], registries_said: datetime, names_said: datetime
 ) -> dict[str, Answer]:
-    """Return the newest answer to each question that was answered late enough; that of the DNS counts for less long."""
+    """Return the newest answer to each question that was answered late enough; the DNS' and redirects count for less long.
+
+    A redirect may lead to a page about repairs: whoever looks again a day later asks anew.
+    """
     columns = (raw_answers.c.source, raw_answers.c.status, raw_answers.c.content_type, raw_answers.c.body)
     query = select(*columns, SAID_AT.label("said_at")).order_by(SAID_AT)
     found: dict[str, Answer] = {}
     for chunk in chunks(list(questions)):
         for row in connection.execute(query.where(any_of(connection, raw_answers.c.source, chunk))):
-            if row.said_at > (names_said if row.source.startswith("dns:") else registries_said):
+            is_brief = row.source.startswith("dns:") or 300 <= row.status < 400
+            if row.said_at > (names_said if is_brief else registries_said):
                 body = zlib.decompress(bytes(row.body))
                 found[row.source] = Answer(row.source, row.status, row.content_type, body, row.said_at, requests=0)
     return found

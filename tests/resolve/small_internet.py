@@ -81,19 +81,24 @@ def internet(
     *,
     whois_networks: Sequence[Network] | None = None,
     recorded: Recorded | None = None,
-    faults: Mapping[str, Fault] | None = None,
+    faults: dict[str, Fault] | None = None,
     host: str = "127.0.0.1",
     autnums: Sequence[Autnum] = (),
     searches: Mapping[str, int] | None = None,
     dns: DnsTable | None = None,
 ) -> Iterator[Internet]:
-    """Serve networks by RDAP, others by the WHOIS server of ripencc if any are given, and names if there is a table."""
+    """Serve networks by RDAP, others by the WHOIS server of ripencc if any are given, and names if there is a table.
+
+    `faults` of whole registries may be changed meanwhile.
+    """
     log: rdap_server.Log = []
     said: whois_server.Log = []
     names_log: dns_server.Log = []
     hosts = {}
     with contextlib.ExitStack() as stack:
-        table = RdapTable(RangeTable(networks), tuple(autnums), recorded, dict(faults or {}), dict(searches or {}))
+        table = RdapTable(
+            RangeTable(networks), tuple(autnums), recorded, {} if faults is None else faults, searches or {}
+        )
         names_port = stack.enter_context(in_thread(dns_server.serve(dns, clock, names_log))) if dns is not None else 53
         port = stack.enter_context(in_thread(rdap_server.serve(table, clock, log, host)))
         if whois_networks is not None:
@@ -181,13 +186,17 @@ def resolving(
     http: HttpSettings = HTTP,
     settings: ResolveSettings = SETTINGS,
     by: Mapping[str, Any] | None = None,
+    patience: float = 5.0,
     **given: Any,
 ) -> Iterator[Resolving]:
-    """What a run is given, over real edges; `given` replaces parts of it, `by` parts of the rules."""
-    dns = DnsSettings((Nameserver(ip_address("127.0.0.1"), net.dns),), timeout=2.0)
+    """What a run is given, over real edges; `given` replaces parts of it, `by` parts of the rules.
+
+    `patience` is in seconds: of one question to a WHOIS server or a nameserver.
+    """
+    dns = DnsSettings((Nameserver(ip_address("127.0.0.1"), net.dns),), timeout=min(patience, 2.0))
     with (
         rdap.edge(http, clock) as asks,
-        whois.edge(WhoisSettings(timeout=5.0, allow_loopback=True), clock) as texts,
+        whois.edge(WhoisSettings(timeout=patience, allow_loopback=True), clock) as texts,
         names.edge(dns, clock) as finds,
     ):
         lists = given.pop("registries", None) or files(net)
