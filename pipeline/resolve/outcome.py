@@ -38,7 +38,9 @@ def without_contents(answer: Answer) -> tuple[Outcome, str] | None:
     """Return the outcome and why, where the status or the failure decides it; None where the body is to be read."""
     by_status = of_status(answer.status)
     if answer.failure is not None:
-        return by_status if by_status is not None and answer.status else (Outcome.UNUSABLE, f"failed {answer.failure.code}"[:100])
+        if by_status is not None and answer.status:
+            return by_status
+        return Outcome.UNUSABLE, f"failed {answer.failure.code}"[:100]
     if by_status is not None:
         return by_status
     if not answer.body or answer.body.isspace():
