@@ -140,6 +140,8 @@ LANGUAGE_RULES = {
     "preference": "as the contact asked",
     "province": "by the province of the network's holder",
     "country": "by the official languages of the network's country",
+    "province_of_most": "by the province of most of its cases, which are in several countries",
+    "country_of_most": "by the official languages of the country of most of its cases, which are in several",
     "default": "by the campaign's default order",
 }
 

@@ -3,11 +3,13 @@
 Pure.  The country is the one of the network's registration, never one guessed from where an address seems to be.
 In Canada both languages go out, French first where the office is in Quebec, English first elsewhere.  Elsewhere the
 official languages decide (Unicode CLDR, by babel); English alone or French alone is written only where a reader can
-be expected to read it, both in every other case.
+be expected to read it, both in every other case.  A letter about networks of several countries goes by the one of most of
+its cases, and the rule says so.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +25,8 @@ _NEW_BRUNSWICK = frozenset({"nb", "canb", "newbrunswick", "nouveaubrunswick"})
 class LanguageChoice:
     """The locales of a letter, in their order, and the rule that chose them.
 
-    `rule` is one of: preference, province, country, default.
+    `rule` is one of: preference, province, country, default; province_of_most and country_of_most where the cases are in
+    several countries.
     """
 
     locales: tuple[str, ...]
@@ -50,6 +53,31 @@ def choose(preference: str, country: str, region: str, default_order: Sequence[s
         return LanguageChoice((ENGLISH, FRENCH_CANADA), "province" if place in _NEW_BRUNSWICK else "country")
     official = _by_country(country)
     return LanguageChoice(official, "country") if official else LanguageChoice(tuple(default_order), "default")
+
+
+def home(places: Sequence[tuple[str, str]]) -> tuple[str, str, bool]:
+    """Return (country, region) of most of a letter's cases, and whether they are in several countries.
+
+    `places` has the country and region of each case's network.  Of two countries with as many cases, the first by
+    alphabet decides, and so it is with the regions of that country; what is not known has no say.
+    """
+    countries = Counter(country for country, _ in places if country)
+    country = _first_of_most(countries)
+    regions = Counter(region for where, region in places if where == country and region)
+    return country, _first_of_most(regions), len(countries) > 1
+
+
+def _first_of_most(counts: Counter[str]) -> str:
+    return min(counts, key=lambda name: (-counts[name], name), default="")
+
+
+def choose_for(preference: str, places: Sequence[tuple[str, str]], default_order: Sequence[str]) -> LanguageChoice:
+    """Return the locales to write in about cases in these places (country, region), as `choose` does."""
+    country, region, several = home(places)
+    choice = choose(preference, country, region, default_order)
+    if several and choice.rule in ("country", "province"):
+        return LanguageChoice(choice.locales, f"{choice.rule}_of_most")
+    return choice
 
 
 def _preferred(preference: str, country: str, default_order: Sequence[str]) -> tuple[str, ...]:

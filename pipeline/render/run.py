@@ -96,7 +96,8 @@ def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, 
         for notice in notices:
             rows = found[notice.id]
             values = _values(sheet, notice, rows, seen, now.date())
-            choice = language.choose(notice.preference, values.country, rows[0]["region"], sheet.default_order)
+            places = [(row["country"], row["region"]) for row in rows]
+            choice = language.choose_for(notice.preference, places, sheet.default_order)
             natural = (notice.campaign_id, notice.contact_id, notice.number)
             message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
             body = _bytes(sheet, values, choice, message_id)
@@ -123,7 +124,7 @@ def _values(
     sheet: Sheet, notice: Notice, rows: Sequence[Mapping[str, Any]], seen: Seen, written_on: date
 ) -> LetterValues:
     holders = {row["holder"] for row in rows}
-    countries = [row["country"] for row in rows if row["country"]]
+    country, _, _ = language.home([(row["country"], row["region"]) for row in rows])
     return LetterValues(
         reference=notice.reference,
         face=sheet.face,
@@ -132,7 +133,7 @@ def _values(
         findings=tuple(_finding(row, seen) for row in rows),
         written_on=written_on,
         holder=holders.pop() if len(holders) == 1 else "",
-        country=max(sorted(set(countries)), key=countries.count, default=""),
+        country=country,
         kind=sheet.kind,
         training=sheet.training,
     )

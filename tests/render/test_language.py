@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.render.language import LanguageChoice, choose
+from pipeline.render.language import LanguageChoice, choose, choose_for, home
 
 DEFAULT = ("en", "fr_CA")
 
@@ -41,6 +41,13 @@ DEFAULT = ("en", "fr_CA")
         ("", "BE", "", ("fr", "en"), "country"),
         ("", "CH", "", ("fr", "en"), "country"),
         ("", "MA", "", ("fr", "en"), "country"),
+        ("", "LU", "", ("fr", "en"), "country"),
+        ("", "SC", "", ("fr", "en"), "country"),
+        ("", "MU", "", ("fr", "en"), "country"),
+        ("", "MC", "", ("fr",), "country"),
+        ("", "CD", "", ("fr",), "country"),
+        ("", "RE", "", ("fr",), "country"),
+        ("", "AU", "", ("en",), "country"),  # English is official there by custom alone, as in the US
         # nothing known, or neither language
         ("", "DE", "", ("en", "fr_CA"), "default"),
         ("", "", "", ("en", "fr_CA"), "default"),
@@ -62,3 +69,39 @@ def test_the_default_order_is_the_campaigns() -> None:
 def test_a_default_order_names_both_languages(order: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="English and French"):
         choose("", "", "", order)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([("CA", "QC"), ("FR", ""), ("FR", "")], ("FR", "", True)),
+        ([("FR", ""), ("CA", "QC"), ("CA", "ON"), ("CA", "ON")], ("CA", "ON", True)),
+        ([("FR", ""), ("CA", "QC")], ("CA", "QC", True)),  # as many cases: the alphabet
+        ([("CA", "QC"), ("CA", "ON")], ("CA", "ON", False)),
+        ([("CA", ""), ("CA", ""), ("CA", "QC")], ("CA", "QC", False)),
+        ([("", "QC"), ("", ""), ("US", "")], ("US", "", False)),
+        ([("", "")], ("", "", False)),
+        ([], ("", "", False)),
+    ],
+)
+def test_a_letter_is_at_home_where_most_of_its_cases_are(
+    places: list[tuple[str, str]], expected: tuple[str, str, bool]
+) -> None:
+    assert home(places) == home(places[::-1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("preference", "places", "locales", "rule"),
+    [
+        ("", [("CA", "QC")], ("fr_CA", "en"), "province"),
+        ("", [("CA", "QC"), ("CA", "QC"), ("US", "")], ("fr_CA", "en"), "province_of_most"),
+        ("", [("FR", ""), ("FR", ""), ("US", "")], ("fr",), "country_of_most"),
+        ("", [("DE", ""), ("DE", ""), ("US", "")], ("en", "fr_CA"), "default"),
+        ("en", [("FR", ""), ("CA", "QC")], ("en",), "preference"),
+        ("fr_CA,en", [("US", "")], ("fr_CA", "en"), "preference"),
+    ],
+)
+def test_cases_in_several_countries_go_by_most_of_them_unless_the_contact_has_a_wish(
+    preference: str, places: list[tuple[str, str]], locales: tuple[str, ...], rule: str
+) -> None:
+    assert choose_for(preference, places, DEFAULT) == LanguageChoice(locales, rule)
