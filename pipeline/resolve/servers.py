@@ -5,7 +5,7 @@ Standard: RFC 9224 sections 4, 5.1 and 5.2 (longest match).
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from pipeline.domain import Address
@@ -41,3 +41,12 @@ def find(known: Index, address: Address) -> str:
         if (url := urls.get(number >> (width - length))) is not None:
             return url
     return ""
+
+
+def entry(known: Index, address: Address) -> tuple[IPv4Network | IPv6Network, str] | None:
+    """Return the entry that decides about an address: its prefix and the base URL; or None."""
+    number, width = int(address), address.max_prefixlen
+    for length, urls in known.items():
+        if (url := urls.get(number >> (width - length))) is not None:
+            return ip_network((address, length), strict=False), url
+    return None

@@ -26,6 +26,9 @@ class SpecialRange:
     first: int
     last: int
     reason: str
+    network: str
+    name: str  # as the registry has it
+    source: str  # which registry, and the RFC that the entry rests on
 
 
 def lookup_address(address: Address, *, allow_documentation: bool = False) -> tuple[Address | None, str]:
@@ -60,12 +63,27 @@ def special_purpose(address: Address) -> str:
     Our own table decides; what it does not list is put to ipwhois as a second opinion, which knows no CGNAT, AS112 or
     3fff::/20 but is right wherever it says that a range is defined.
     """
+    row = special_range(address)
+    if row is not None:
+        return row.reason
     number = int(address)
-    for row in ranges(address.version):
-        if row.first <= number <= row.last:
-            return row.reason
     width = 8 if address.version == 4 else 64  # no range that ipwhois alone would name is smaller than that
     return _second_opinion(address.version, number >> width << width)
+
+
+def special_range(address: Address) -> SpecialRange | None:
+    """Return the narrowest special-purpose range around the address, or None."""
+    number = int(address)
+    return next((row for row in ranges(address.version) if row.first <= number <= row.last), None)
+
+
+def carrier(address: Address) -> str:
+    """Return how an IPv6 address carries an IPv4 one: mapped, 6to4, nat64, teredo; or an empty text."""
+    if isinstance(address, IPv4Address) or embedded_ipv4(address) is None:
+        return ""
+    if address.ipv4_mapped is not None:
+        return "mapped"
+    return "6to4" if address.sixtofour is not None else "teredo" if address.teredo is not None else "nat64"
 
 
 @functools.lru_cache(maxsize=65536)
@@ -84,5 +102,5 @@ def ranges(version: int) -> tuple[SpecialRange, ...]:
         network = ip_network(row["network"])
         if network.version == version:
             first, last = int(network.network_address), int(network.broadcast_address)
-            rows.append(SpecialRange(first, last, row["reason"]))
+            rows.append(SpecialRange(first, last, row["reason"], row["network"], row["name"], row["source"]))
     return tuple(sorted(rows, key=lambda row: row.last - row.first))

@@ -40,3 +40,11 @@ def test_a_file_of_another_shape_knows_nobody() -> None:
 def test_the_narrowest_prefix_is_found_first() -> None:
     assert servers.find(servers.index(FILE, 4), ip_address("192.0.2.200")) == "https://narrow.example"
     assert list(servers.index(FILE, 4)) == [25, 24]
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "198.51.100.77", "203.0.113.1"])
+def test_the_entry_that_decides_is_the_longest_one_around_the_address(text: str) -> None:
+    known, address = servers.index(FILE, 4), ip_address(text)
+    found = servers.entry(known, address)
+    assert (found[1] if found else "") == servers.find(known, address)
+    assert found is None or (address in found[0] and found[0].prefixlen in known)

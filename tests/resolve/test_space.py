@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
+from pipeline.resolve import space
 from pipeline.resolve.space import embedded_ipv4, lookup_address, special_purpose
 
 
@@ -111,3 +112,26 @@ def test_what_only_the_second_opinion_knows_is_still_special(monkeypatch: pytest
     monkeypatch.setattr("pipeline.resolve.space.ranges", lambda version: ())
     assert special_purpose(ip_address("10.9.8.7")) == "private-use-networks"
     assert special_purpose(ip_address("9.9.9.9")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ("::ffff:198.51.100.1", "mapped"),
+        ("2002:c633:6401::1", "6to4"),
+        ("64:ff9b::198.51.100.2", "nat64"),
+        ("2001:0:53aa:64c::39cc:9bff", "teredo"),
+        ("2001:db8::1", ""),
+        ("192.0.2.1", ""),
+    ],
+)
+def test_how_an_ipv4_address_is_carried_is_told(text: str, how: str) -> None:
+    assert space.carrier(ip_address(text)) == how
+
+
+def test_the_registrys_entry_of_a_special_purpose_range_is_told() -> None:
+    row = space.special_range(ip_address("192.0.2.7"))
+    assert row is not None
+    assert (row.network, row.name) == ("192.0.2.0/24", "Documentation (TEST-NET-1)")
+    assert "RFC 5737" in row.source
+    assert space.special_range(ip_address("192.0.3.1")) is None
