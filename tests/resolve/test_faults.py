@@ -3,9 +3,7 @@
 The database is SQLite alone: what is stored does not differ by the fault, and test_run.py stores on both.
 """
 
-import shutil
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
@@ -41,15 +39,10 @@ QUICK = replace(HTTP, timeout=1.0)
 
 
 @pytest.fixture
-def store(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+def store(sqlite: Database) -> Database:
     """A database with a case about ADDRESS, and a worker, whose id is 1."""
-    shutil.copy(sqlite_template, tmp_path / "tocsin.db")
-    db = Database(f"sqlite:///{tmp_path / 'tocsin.db'}")
-    now = clock()
-    seed.cases(db, now, seed.campaign(db, now), [ip_address(ADDRESS)])
-    seed.worker(db, now)
-    yield db
-    db.close()
+    seed.cases(sqlite, clock(), 1, [ip_address(ADDRESS)])
+    return sqlite
 
 
 def case_of(db: Database) -> dict[str, Any]:
