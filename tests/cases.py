@@ -173,7 +173,7 @@ def ready(
             last_address=some,
             outcome="contacts",
             valid_from=now,
-            expires_at=now,
+            expires_at=now + 30 * DAY,
         )
         values = {"mailbox": mailbox, "spelling": mailbox, "state": contact_state.value, "created_at": now}
         contact = add(connection, t.contacts, **values)

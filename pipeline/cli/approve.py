@@ -10,7 +10,7 @@ from pipeline.cli import approvals, context, show, words
 from pipeline.cli.command import Group, option
 from pipeline.cli.context import Ground
 from pipeline.cli.states import said
-from pipeline.cli.wave import campaign_argument, wave_option
+from pipeline.cli.wave import beside, beside_lines, campaign_argument, wave_option
 from pipeline.domain import RefusedBySafety
 from pipeline.net import signature
 from pipeline.store import persons, samples, waves
@@ -53,6 +53,7 @@ def show_(name: str, number: int | None, manifest: Path | None, letters: Path | 
         summary = samples.summary(connection, wave["id"])
         examples = samples.one_of_each_language(connection, wave["id"], SAMPLES)
         found = approvals.judge(ground.loaded, connection, wave)
+        told = beside(connection, wave)
         if manifest is not None:
             manifest.write_bytes(text)
         if letters is not None:
@@ -63,6 +64,8 @@ def show_(name: str, number: int | None, manifest: Path | None, letters: Path | 
         "campaign": name,
         "wave": wave["number"],
         "state": wave["state"],
+        "kind": wave["kind"],
+        "others": told,
         "manifest_sha256": bytes(wave["manifest_sha256"] or b"").hex(),
         "limits": wave["limits"],
         **summary,
@@ -79,6 +82,7 @@ def _shown(data: dict[str, Any], wave: dict[str, Any]) -> list[str]:
         [
             (words.text("wave"), f"{data['wave']} ({data['campaign']})"),
             (words.text("state"), said("wave", wave["state"])),
+            (words.text("goes"), said("kind", wave["kind"])),
             (words.text("letters"), words.number(data["letters"])),
             (words.text("languages"), words.counted(data["languages"])),
             (words.text("domains"), words.counted(data["domains"])),
@@ -87,6 +91,7 @@ def _shown(data: dict[str, Any], wave: dict[str, Any]) -> list[str]:
             (words.text("approvals"), f"{data['approvals']} / {data['approvals_needed']}"),
         ]
     )
+    lines += beside_lines(data["others"])
     if data["objection"]:
         lines.append(words.text(approvals.OBJECTIONS[data["objection"]]))
     for sample in data["samples"]:

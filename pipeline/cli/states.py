@@ -52,6 +52,13 @@ WORDS: dict[str, dict[str, str]] = {
         "contact_told_before": "contact was told before",
         "level_too_low": "evidence is too weak",
         "stale": "evidence is too old",
+        "not_own_contact": "contact is not the network's own: a wave of others tells it",
+        "own_contact": "contact is the network's own: an ordinary wave tells it",
+        "contact_outdated": "contact must be looked up anew first",
+        "inhibited": "contact wants no letter yet",
+        "too_soon": "contact had a letter not long ago, and asked for fewer",
+        "too_many_for_one_letter": "too many for one letter",
+        "next_wave": "wait for the next wave",
     },
     "tally": {  # what became of the letters of one run
         "handed": "handed to our relay",
@@ -64,6 +71,7 @@ WORDS: dict[str, dict[str, str]] = {
         "expire": "given up after five days",
     },
     "verdict": {"reading": "being read", "accepted": "accepted", "held": "held back", "voided": "voided"},
+    "kind": {"first": "to networks' own contacts", "others": "to others than the networks' own contacts"},
     "mode": {"training": "training mode", "live": "live"},
     "role": {"officer": "officer", "approver": "approver", "operator": "operator", "auditor": "auditor"},
     "reason": {

@@ -8,8 +8,13 @@ from pipeline.cli import context, edges, show, words
 from pipeline.cli.command import Group, argument, option
 from pipeline.cli.states import said
 from pipeline.cli.work import at_work
+from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import Planned, plan_wave
 from pipeline.store import campaigns, waves
+from pipeline.store import plan as plan_store
+from pipeline.store.db import Connection
+
+MOST_TOLD = 20  # contacts beside the networks' own that are shown
 
 campaign_argument = argument("name", metavar="NAME", help="As in [campaigns.NAME] of config.toml.")
 wave_option = option("--wave", "number", type=click.IntRange(min=1), metavar="NUMBER", help="Else the newest wave.")
@@ -20,11 +25,21 @@ def wave() -> None:
     """Waves: plan one, show one, cancel one."""
 
 
-@wave.command(examples=("tocsin wave plan secure-your-server", "tocsin wave plan secure-your-server --most 500"))
+@wave.command(
+    examples=(
+        "tocsin wave plan secure-your-server",
+        "tocsin wave plan secure-your-server --most 500",
+        "tocsin wave plan secure-your-server --others",
+    )
+)
 @campaign_argument
 @option("--most", default=0, type=click.IntRange(min=0), metavar="NUMBER", help="At most so many letters; 0: all.")
-def plan(name: str, most: int) -> None:
-    """Plan a wave of first notices: one for each contact, with all its cases that are ready."""
+@option("--others", is_flag=True, help="Only those who are not the network's own contact: parent, AS, CERT, partner.")
+def plan(name: str, most: int, others: bool) -> None:
+    """Plan a wave of first notices: one for each contact, with all its cases that are ready.
+
+    It tells networks' own contacts. Telling anyone else is a wave of its own (--others), with an approval of its own.
+    """
     with at_work() as bench:
         ground = bench.ground
         with ground.db.read() as connection:
@@ -38,9 +53,11 @@ def plan(name: str, most: int) -> None:
             edges.keys(ground.loaded),
             clock=context.clock,
             by=ground.by(),
+            kind=OTHERS if others else FIRST,
         )
     data = {
         "wave": planned.number or None,
+        "kind": OTHERS if others else FIRST,
         "letters": planned.letters,
         "cases": planned.cases,
         "left_out": dict(planned.left_out),
@@ -69,6 +86,8 @@ def _planned(name: str, planned: Planned) -> list[str]:
         lines.append(f"  {words.number(count)}  {said('left_out', why)}")
     if planned.wave_id:
         lines.append(words.text("next: {command}", command="tocsin render"))
+    elif planned.left_out["not_own_contact"]:
+        lines.append(words.text("next: {command}", command=f"tocsin wave plan {name} --others"))
     return lines
 
 
@@ -81,6 +100,7 @@ def show_(name: str, number: int | None) -> None:
         found = waves.find(connection, name, number)
         counts = waves.counts(connection, found["id"])
         given = waves.approvals_of(connection, found["id"])
+        told = beside(connection, found)
     data: dict[str, Any] = {
         "wave": found["number"],
         "campaign": name,
@@ -91,6 +111,7 @@ def show_(name: str, number: int | None) -> None:
         "manifest": bytes(found["manifest_sha256"] or b"").hex(),
         "made_by": found["made_by"],
         "letters": counts,
+        "others": told,
         "approvals": [{"by": one.by, "accepted": one.accepted, "method": one.method, "at": one.at} for one in given],
     }
     show.emit(
@@ -100,14 +121,37 @@ def show_(name: str, number: int | None) -> None:
                 [
                     (words.text("wave"), f"{found['number']} ({name})"),
                     (words.text("state"), said("wave", found["state"])),
+                    (words.text("goes"), said("kind", found["kind"])),
                     (words.text("mode"), said("mode", found["mode"])),
                     (words.text("made by"), found["made_by"]),
                     (words.text("manifest"), data["manifest"] or words.text("none")),
                 ]
             ),
             *(f"  {words.number(count)}  {said('letter', state)}" for state, count in sorted(counts.items())),
+            *beside_lines(told),
         ],
     )
+
+
+def beside(connection: Connection, wave: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return whom a wave tells beside the networks' own contacts, by mailbox: tiers and cases."""
+    return plan_store.beside(connection, wave["id"]) if wave["kind"] == OTHERS else []
+
+
+def beside_lines(told: list[dict[str, Any]]) -> list[str]:
+    """Return whom a wave tells beside the networks' own contacts, the first of them."""
+    if not told:
+        return []
+    rows = [
+        (row["mailbox"], ", ".join(said("tier", str(tier)) for tier in row["tiers"]), row["cases"])
+        for row in told[:MOST_TOLD]
+    ]
+    lines = ["", words.text("told beside the networks' own contacts")]
+    lines += show.table(words.each("mailbox", "how", "cases"), rows)
+    if len(told) > MOST_TOLD:
+        more = len(told) - MOST_TOLD
+        lines.append("  " + words.plural("{count} more; --json has it", "{count} more; --json has them", more))
+    return lines
 
 
 @wave.command()

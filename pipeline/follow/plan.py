@@ -1,4 +1,7 @@
-"""Which cases go into a wave of first notices, and which do not, and why.  Pure.
+"""Which cases go into a wave, and which do not, and why.  Pure.
+
+A wave of first notices tells networks' own contacts; a wave of others tells those who may only reach them (parent networks,
+ASes, CERTs ...), is planned by itself and approved by itself.
 
 One notice per contact, with all its cases that are ready.  A case that is not ready stays out with its reason; it is
 looked at again when the next wave is planned.
@@ -9,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pipeline.domain import EvidenceLevel
+from pipeline.domain import EvidenceLevel, Tier
 
+FIRST, OTHERS = "first", "others"  # kinds of waves
 MOST_CASES = 10_000  # in one letter, which is never split
 
 
@@ -27,7 +31,12 @@ class Waiting:
     contact_dead: bool
     suppressed: bool
     excluded: bool
-    told_before: bool  # its contact has had a first notice in this campaign
+    told_before: bool  # its contact has had a notice of this kind in this campaign
+    tier: int = Tier.ROLE  # how its contact came to be one
+    current: bool = True  # the answer that names the contact still holds
+    inhibited_until: datetime | None = None  # the contact wants no letter before
+    last_letter_at: datetime | None = None  # to the contact, of any campaign
+    cadence: timedelta = timedelta(0)  # the contact wants no more than one letter in so long
 
 
 @dataclass(slots=True)
@@ -42,16 +51,24 @@ class Plan:
         return sum(len(cases) for cases in self.notices.values())
 
 
-def objection(case: Waiting, minimum: EvidenceLevel, now: datetime, fresh_for: timedelta) -> str:
-    """Return why a case cannot be in a first notice now, or an empty text."""
+def objection(case: Waiting, minimum: EvidenceLevel, now: datetime, fresh_for: timedelta, kind: str = FIRST) -> str:
+    """Return why a case cannot be in a wave of this kind now, or an empty text."""
     if case.excluded:
         return "excluded"
     if case.suppressed:
         return "suppressed"
     if case.contact_dead:
         return "contact_dead"
+    if not case.current:
+        return "contact_outdated"
+    if (case.tier >= Tier.PARENT) != (kind == OTHERS):
+        return "own_contact" if kind == OTHERS else "not_own_contact"
     if case.told_before:
         return "contact_told_before"
+    if case.inhibited_until is not None and case.inhibited_until > now:
+        return "inhibited"
+    if case.last_letter_at is not None and now - case.last_letter_at < case.cadence:
+        return "too_soon"
     if case.level < minimum:
         return "level_too_low"
     if now - case.checked_at > fresh_for:
@@ -67,12 +84,13 @@ def plan(
     now: datetime,
     fresh_for: timedelta,
     most_letters: int,
+    kind: str = FIRST,
 ) -> Plan:
     """Group the cases by contact, in the campaign's random order of writing, at most `most_letters` (0: all)."""
     made = Plan()
     by_contact: dict[int, list[Waiting]] = {}
     for case in cases:
-        if why := objection(case, minimum, now, fresh_for):
+        if why := objection(case, minimum, now, fresh_for, kind):
             made.left_out[why] += 1
         else:
             by_contact.setdefault(case.contact_id, []).append(case)

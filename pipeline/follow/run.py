@@ -1,8 +1,8 @@
-"""Plan a wave: which contacts get a first notice now, about which cases.
+"""Plan a wave: which contacts get a notice now, about which cases.
 
-Reads: cases RESOLVED whose exposure is open, contacts, suppressions, exclusions.  Writes: a wave PLANNED, its notices and
-notice_cases, in one transaction.  Safe to repeat: a contact that has a notice under way gets no second one; of two that
-plan at once, the second looks again who has been told.
+Reads: cases RESOLVED whose exposure is open, contacts and what they asked for, suppressions, exclusions.  Writes: a wave
+PLANNED, its notices and notice_cases, in one transaction.  Safe to repeat: a contact that has a notice of that kind under
+way gets no second one; of two that plan at once, the second looks again who has been told.
 """
 
 from collections import Counter
@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Clock, ContactState, EvidenceLevel, RefusedBySafety
-from pipeline.follow.plan import Plan, Waiting, plan, shortest_time
-from pipeline.store import events
+from pipeline.follow.plan import FIRST, Plan, Waiting, plan, shortest_time
+from pipeline.store import events, preferences
 from pipeline.store import plan as store
 from pipeline.store import send as stops
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
+from pipeline.store.preferences import Preference
+
+NO_WISH = Preference()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,18 @@ def plan_wave(
     *,
     clock: Clock,
     by: str,
+    kind: str = FIRST,
 ) -> Planned:
-    """Make the campaign's next wave of first notices.
+    """Make the campaign's next wave: of first notices, or of notices to others than the networks' own contacts.
 
     Raises RefusedBySafety if the limits cannot send it while its evidence is fresh, or the campaign is closed.
     """
     now = clock()
     with db.read() as connection:
-        void, waiting = _waiting(connection, campaign_id, now)
+        void, waiting = _waiting(connection, campaign_id, now, kind)
     order = {case.contact_id: keys.order(order_seed, case.contact_id) for case in waiting}
     level, most = EvidenceLevel(minimum), settings.most_letters
-    made = plan(waiting, order, minimum=level, now=now, fresh_for=settings.fresh_for, most_letters=most)
+    made = plan(waiting, order, minimum=level, now=now, fresh_for=settings.fresh_for, most_letters=most, kind=kind)
     if void:
         made.left_out["stale"] += void
     takes = _in_time(made, settings)
@@ -69,13 +73,13 @@ def plan_wave(
         return Planned(0, 0, 0, 0, made.left_out, takes)
     with db.write() as connection:
         store.lock_campaign(connection, campaign_id)
-        for contact in made.notices.keys() & store.told(connection, campaign_id):  # by another planner, meanwhile
+        for contact in made.notices.keys() & store.told(connection, campaign_id, kind):  # by another planner, meanwhile
             made.left_out["contact_told_before"] += len(made.notices.pop(contact))
         if not made.notices:
             return Planned(0, 0, 0, 0, made.left_out, takes)
         number = store.next_number(connection, campaign_id)
         limits = _limits(settings, len(made.notices))
-        wave_id = store.add_wave(connection, campaign_id, number, "first", limits, now, by)
+        wave_id = store.add_wave(connection, campaign_id, number, kind, limits, now, by)
         lines = {
             contact: [(case.case_id, case.check_id, int(case.level), case.quoted) for case in cases]
             for contact, cases in made.notices.items()
@@ -93,19 +97,22 @@ def _limits(settings: PlanSettings, letters: int) -> dict[str, Any]:
     }
 
 
-def _waiting(connection: Connection, campaign_id: int, now: datetime) -> tuple[int, list[Waiting]]:
+def _waiting(connection: Connection, campaign_id: int, now: datetime, kind: str) -> tuple[int, list[Waiting]]:
     """Return how many cases rest on a report that was taken back since, and the others as the plan sees them."""
     found = store.waiting(connection, campaign_id)
+    wishes = preferences.of_many(connection, {row["contact_id"] for row in found}, now)
+    last = store.last_letters(connection, [contact for contact, wish in wishes.items() if wish.cadence_days])
     gone = store.taken_back(connection)
     suppressed = stops.suppressed(connection, sorted({row["mailbox"] for row in found}), now)
     quiet = stops.suppressed_ranges(connection)
     excluded = stops.excluded_ranges(connection, now)
-    told = store.told(connection, campaign_id)
+    told = store.told(connection, campaign_id, kind)
     waiting = []
     for row in found:
         quoted = store.quoted(row["transcript"])
         if any(snapshot in gone for snapshot, _ in quoted):
             continue
+        wish = wishes.get(row["contact_id"], NO_WISH)
         waiting.append(
             Waiting(
                 row["id"],
@@ -118,9 +125,19 @@ def _waiting(connection: Connection, campaign_id: int, now: datetime) -> tuple[i
                 row["mailbox"] in suppressed or stops.within(row["address"], quiet),
                 stops.within(row["address"], excluded),
                 row["contact_id"] in told,
+                row["tier"],
+                row["network_until"] is None and row["expires_at"] > now and not _due(row["contact_due_at"], now),
+                wish.inhibited_until,
+                last.get(row["contact_id"]),
+                timedelta(days=wish.cadence_days),
             )
         )
     return len(found) - len(waiting), waiting
+
+
+def _due(at: datetime | None, now: datetime) -> bool:
+    """True where a person's word, or time, has made the contact be looked up anew."""
+    return at is not None and at <= now
 
 
 def _in_time(made: Plan, settings: PlanSettings) -> timedelta:

@@ -63,7 +63,7 @@ def rewrite(connection: Connection, notice_id: int) -> bytes:
     """Return a notice's letter again, from the same revisions and with the date it bears, with the cases still in it."""
     before = store.letter_of(connection, notice_id)
     sheet = _sheet(connection, before["wave_id"])
-    [notice] = store.notices_by_id(connection, [notice_id])
+    [notice] = store.notices_by_id(connection, [notice_id], before["created_at"])
     choice = LanguageChoice(tuple(before["locales"].split(",")), before["language_rule"])
     rows = store.findings(connection, [notice_id])[notice_id]
     values = _values(sheet, notice, rows, _seen(connection, rows), before["created_at"].date())

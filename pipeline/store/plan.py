@@ -19,6 +19,7 @@ from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
 from pipeline.store.keys import Keys
 from pipeline.store.tables import (
+    attempts,
     campaign_contacts,
     campaigns,
     cases,
@@ -26,6 +27,7 @@ from pipeline.store.tables import (
     contacts,
     letters,
     netblock_contacts,
+    netblocks,
     notice_cases,
     notices,
     snapshots,
@@ -34,11 +36,12 @@ from pipeline.store.tables import (
 )
 
 NEVER_LEFT = (LetterState.WITHDRAWN.value, LetterState.SUPPRESSED.value)
+NEVER_HAD = (*NEVER_LEFT, LetterState.REFUSED.value, LetterState.EXPIRED.value)
 UNFINISHED = (WaveState.PLANNED.value, WaveState.RENDERED.value, WaveState.APPROVED.value, WaveState.SENDING.value)
 
 
 def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
-    """Return every open, resolved case with its contact and its newest check."""
+    """Return every open, resolved case with its contact, how that came to be one, and its newest check."""
     older = checks.alias("older")
     newest = select(func.max(older.c.id)).where(older.c.case_id == cases.c.id).scalar_subquery()
     query = (
@@ -51,12 +54,17 @@ def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
             contacts.c.id.label("contact_id"),
             contacts.c.mailbox,
             contacts.c.state.label("contact_state"),
+            netblock_contacts.c.tier,
+            netblocks.c.valid_to.label("network_until"),
+            netblocks.c.expires_at,
+            cases.c.contact_due_at,
             targets.c.address,
         )
         .select_from(cases)
         .join(checks, checks.c.id == newest)
         .join(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
         .join(contacts, contacts.c.id == netblock_contacts.c.contact_id)
+        .join(netblocks, netblocks.c.id == netblock_contacts.c.netblock_id)
         .join(targets, targets.c.id == cases.c.target_id)
         .where(
             cases.c.campaign_id == campaign_id, cases.c.state == CaseState.RESOLVED, cases.c.exposure == Exposure.OPEN
@@ -65,14 +73,58 @@ def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
     return rows(connection, query.order_by(cases.c.id))
 
 
-def told(connection: Connection, campaign_id: int) -> set[int]:
-    """Return the contacts that have a notice of the campaign: a letter that left or may leave, or one to be written."""
+def told(connection: Connection, campaign_id: int, kind: str = "first") -> set[int]:
+    """Return the contacts that have a notice of the campaign, in waves of this kind: a letter that left or may leave, or
+    one to be written."""
     written = notices.join(waves, waves.c.id == notices.c.wave_id)
     written = written.outerjoin(letters, letters.c.notice_id == notices.c.id)
     under_way = or_(letters.c.state.not_in(NEVER_LEFT), and_(letters.c.id.is_(None), waves.c.state.in_(UNFINISHED)))
     query = select(notices.c.contact_id).select_from(written)
-    query = query.where(notices.c.campaign_id == campaign_id, under_way)
+    query = query.where(notices.c.campaign_id == campaign_id, waves.c.kind == kind, under_way)
     return set(connection.execute(query).scalars())
+
+
+def last_letters(connection: Connection, contact_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when each contact had its last letter, of any campaign; one that is under way counts from its making."""
+    found: dict[int, datetime] = {}
+    sent = func.coalesce(func.max(attempts.c.dot_at), letters.c.created_at)
+    for chunk in chunks(contact_ids):
+        query = (
+            select(letters.c.contact_id, sent.label("at"))
+            .select_from(letters.outerjoin(attempts, attempts.c.letter_id == letters.c.id))
+            .where(letters.c.contact_id.in_(chunk), letters.c.state.not_in(NEVER_HAD))
+            .group_by(letters.c.id, letters.c.contact_id, letters.c.created_at)
+        )
+        for row in connection.execute(query):
+            found[row.contact_id] = max(row.at, found.get(row.contact_id, row.at))
+    return found
+
+
+def beside(connection: Connection, wave_id: int) -> list[dict[str, Any]]:
+    """Return the contacts that a wave tells, by mailbox: how they came to be contacts (tiers), and of how many cases."""
+    query = (
+        select(contacts.c.mailbox, notices.c.contact_id, netblock_contacts.c.tier, func.count().label("cases"))
+        .select_from(notices)
+        .join(contacts, contacts.c.id == notices.c.contact_id)
+        .join(notice_cases, notice_cases.c.notice_id == notices.c.id)
+        .join(cases, cases.c.id == notice_cases.c.case_id)
+        .outerjoin(
+            netblock_contacts,
+            and_(
+                netblock_contacts.c.id == cases.c.netblock_contact_id,
+                netblock_contacts.c.contact_id == notices.c.contact_id,
+            ),
+        )
+        .where(notices.c.wave_id == wave_id, notice_cases.c.dropped_at.is_(None))
+        .group_by(contacts.c.mailbox, notices.c.contact_id, netblock_contacts.c.tier)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows(connection, query.order_by(contacts.c.mailbox, netblock_contacts.c.tier)):
+        one = found.setdefault(row["mailbox"], {"mailbox": row["mailbox"], "tiers": [], "cases": 0})
+        one["cases"] += row["cases"]
+        if row["tier"] is not None:
+            one["tiers"].append(row["tier"])
+    return sorted(found.values(), key=lambda one: (-one["cases"], one["mailbox"]))
 
 
 def taken_back(connection: Connection) -> set[int]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Event, LetterState, WaveState
-from pipeline.store import events, workers
+from pipeline.store import events, preferences, workers
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
 from pipeline.store.send import keep_body
@@ -79,11 +79,11 @@ def claim(
     written = select(letters.c.id).where(letters.c.notice_id == notices.c.id).exists()
     due = (notices.c.wave_id == wave_id) & ~written
     lease = workers.claim(connection, notices, due, worker_id, now, limit, notices.c.id)
-    return lease, notices_by_id(connection, list(lease.claims))
+    return lease, notices_by_id(connection, list(lease.claims), now)
 
 
-def notices_by_id(connection: Connection, ids: Sequence[int]) -> list[Notice]:
-    """Return notices with their contacts, in the order of their ids."""
+def notices_by_id(connection: Connection, ids: Sequence[int], now: datetime) -> list[Notice]:
+    """Return notices with their contacts and the language these prefer now, in the order of their ids."""
     query = (
         select(
             notices.c.id,
@@ -103,7 +103,9 @@ def notices_by_id(connection: Connection, ids: Sequence[int]) -> list[Notice]:
             (campaign_contacts.c.contact_id == notices.c.contact_id)
             & (campaign_contacts.c.campaign_id == notices.c.campaign_id),
         )
-        .outerjoin(contact_preferences, contact_preferences.c.contact_id == notices.c.contact_id)
+        .outerjoin(
+            contact_preferences, (contact_preferences.c.contact_id == notices.c.contact_id) & preferences.in_force(now)
+        )
         .where(notices.c.id.in_(ids))
         .order_by(notices.c.id)
     )
@@ -118,7 +120,10 @@ def left(connection: Connection, wave_id: int) -> int:
 
 
 def findings(connection: Connection, notice_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return what each notice tells: its cases with target, level, check, network, in address order."""
+    """Return what each notice tells: its cases with target, level, check, network, in address order.
+
+    The network is the one of the case's contact; of a case that has lost its contact since, the one it lies in.
+    """
     query = (
         select(
             notice_cases.c.notice_id,
@@ -129,16 +134,14 @@ def findings(connection: Connection, notice_ids: Sequence[int]) -> dict[int, lis
             targets.c.port,
             targets.c.service,
             targets.c.topic,
-            netblocks.c.name.label("network"),
-            netblocks.c.holder,
-            netblocks.c.country,
-            netblocks.c.region,
+            func.coalesce(netblocks.c.name, "").label("network"),
+            *(func.coalesce(netblocks.c[name], "").label(name) for name in ("holder", "country", "region")),
         )
         .join(cases, cases.c.id == notice_cases.c.case_id)
         .join(targets, targets.c.id == cases.c.target_id)
         .join(checks, checks.c.id == notice_cases.c.check_id)
-        .join(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
-        .join(netblocks, netblocks.c.id == netblock_contacts.c.netblock_id)
+        .outerjoin(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
+        .outerjoin(netblocks, netblocks.c.id == func.coalesce(netblock_contacts.c.netblock_id, cases.c.netblock_id))
         .where(notice_cases.c.notice_id.in_(notice_ids), notice_cases.c.dropped_at.is_(None))
         .order_by(notice_cases.c.notice_id, targets.c.address, targets.c.port, targets.c.service)
     )

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from pipeline.domain import EvidenceLevel
-from pipeline.follow.plan import Plan, Waiting, objection, plan, shortest_time
+from pipeline.domain import EvidenceLevel, Tier
+from pipeline.follow.plan import FIRST, OTHERS, Plan, Waiting, objection, plan, shortest_time
+from tests.conftest import NOW
 
 FRESH = timedelta(hours=72)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 def waiting(now: datetime, case_id: int = 1, contact_id: int = 1, **changes: object) -> Waiting:
@@ -35,6 +38,12 @@ def test_a_contact_gets_one_notice_with_all_its_cases(now: datetime) -> None:
         ({"suppressed": True}, "suppressed"),
         ({"contact_dead": True}, "contact_dead"),
         ({"told_before": True}, "contact_told_before"),
+        ({"current": False}, "contact_outdated"),
+        ({"tier": Tier.PARENT}, "not_own_contact"),
+        ({"tier": Tier.CERT}, "not_own_contact"),
+        ({"tier": Tier.HOST_NAME}, "not_own_contact"),
+        ({"inhibited_until": NOW + SECOND}, "inhibited"),
+        ({"last_letter_at": NOW - 30 * DAY + SECOND, "cadence": 30 * DAY}, "too_soon"),
         ({"level": EvidenceLevel.E0}, "level_too_low"),
         ({"checked_at": None}, "stale"),
     ],
@@ -44,7 +53,7 @@ def test_a_case_that_is_not_ready_stays_out_with_its_reason(
 ) -> None:
     if "checked_at" in changes:
         changes = {"checked_at": now - FRESH - timedelta(seconds=1)}
-    case = waiting(now, 2, **changes)
+    case = waiting(now, 2, **changes)  # type: ignore[arg-type]
     assert objection(case, EvidenceLevel.E1, now, FRESH) == why
     made = make(now, [waiting(now), case])
     assert [case.case_id for case in made.notices[1]] == [1]
@@ -70,3 +79,22 @@ def test_letters_beyond_the_most_wait_for_the_next_wave_in_the_order_of_writing(
 )
 def test_a_wave_takes_at_least_what_its_limits_say(letters: int, rate: float, per_day: int, expected: int) -> None:
     assert shortest_time(letters, rate, per_day) == timedelta(seconds=expected)
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+def test_whoever_is_not_the_networks_own_contact_is_told_in_a_wave_of_others_alone(now: datetime, tier: Tier) -> None:
+    case = waiting(now, tier=tier)
+    own = tier in (Tier.OVERRIDE, Tier.ROLE, Tier.REMARK, Tier.NAMED)
+    assert objection(case, EvidenceLevel.E1, now, FRESH, FIRST) == ("" if own else "not_own_contact")
+    assert objection(case, EvidenceLevel.E1, now, FRESH, OTHERS) == ("own_contact" if own else "")
+
+
+def test_wishes_that_are_over_keep_no_case_out(now: datetime) -> None:
+    kept: tuple[dict[str, Any], ...] = (
+        {"inhibited_until": now},
+        {"last_letter_at": now - 30 * DAY, "cadence": 30 * DAY},
+        {"last_letter_at": now, "cadence": timedelta(0)},
+        {"last_letter_at": None, "cadence": 30 * DAY},
+    )
+    for changes in kept:
+        assert objection(waiting(now, **changes), EvidenceLevel.E1, now, FRESH) == ""

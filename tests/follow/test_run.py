@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select, update
 
-from pipeline.domain import Address, ContactState, LetterState, RefusedBySafety, Verdict, WaveState
+from pipeline.domain import Address, ContactState, LetterState, RefusedBySafety, Tier, Verdict, WaveState
+from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import Planned, PlanSettings, plan_wave
+from pipeline.store import preferences, waves
 from pipeline.store import tables as t
-from pipeline.store import waves
 from pipeline.store.db import Database
+from pipeline.store.preferences import Preference
 from tests import cases as seed
 from tests.seed import KEYS
 
@@ -27,8 +29,10 @@ def addresses(*numbers: int) -> list[Address]:
     return [ip_address(f"192.0.2.{number}") for number in numbers]
 
 
-def plan(db: Database, now: datetime, settings: PlanSettings = SETTINGS, minimum: int = 1) -> Planned:
-    return plan_wave(db, 1, "00", minimum, settings, KEYS, clock=lambda: now, by="person:1")
+def plan(
+    db: Database, now: datetime, settings: PlanSettings = SETTINGS, minimum: int = 1, kind: str = FIRST
+) -> Planned:
+    return plan_wave(db, 1, "00", minimum, settings, KEYS, clock=lambda: now, by="person:1", kind=kind)
 
 
 def lines(db: Database) -> list[tuple[str, int, int, str]]:
@@ -258,3 +262,77 @@ def test_a_plan_that_dies_leaves_nothing_behind(db: Database, now: datetime) -> 
     event.remove(db.engine, "commit", dies)
     assert lines(db) == []
     assert plan(db, now).letters == 1
+
+
+def tier(db: Database, mailbox: str, value: Tier) -> None:
+    contact = select(t.contacts.c.id).where(t.contacts.c.mailbox == mailbox).scalar_subquery()
+    with db.write() as connection:
+        link = update(t.netblock_contacts).where(t.netblock_contacts.c.contact_id == contact)
+        connection.execute(link.values(tier=int(value)))
+
+
+def test_others_than_the_networks_own_contacts_are_told_in_a_wave_of_their_own(db: Database, now: datetime) -> None:
+    seed.campaign(db, now)
+    seed.ready(db, now, 1, "abuse@one.example", addresses(1))
+    seed.ready(db, now, 1, "cert@cert.example", addresses(2, 3))
+    tier(db, "cert@cert.example", Tier.CERT)
+    first = plan(db, now)
+    assert (first.letters, dict(first.left_out)) == (1, {"not_own_contact": 2})
+    others = plan(db, now, kind=OTHERS)
+    assert (others.letters, others.cases, dict(others.left_out)) == (1, 2, {"own_contact": 1})
+    with db.read() as connection:
+        kinds = connection.execute(select(t.waves.c.kind).order_by(t.waves.c.id)).scalars().all()
+    assert kinds == [FIRST, OTHERS]
+    assert dict(plan(db, now, kind=OTHERS).left_out) == {"own_contact": 1, "contact_told_before": 2}
+
+
+def test_who_was_told_of_its_own_network_may_be_told_of_one_below_it(db: Database, now: datetime) -> None:
+    seed.campaign(db, now)
+    seed.ready(db, now, 1, "abuse@one.example", addresses(1))
+    plan(db, now)
+    tier(db, "abuse@one.example", Tier.PARENT)
+    assert plan(db, now, kind=OTHERS).letters == 1
+    assert [number for _, number, *_ in lines(db)] == [1, 2]
+
+
+def test_a_contact_must_be_current_when_its_letter_is_planned(db: Database, now: datetime) -> None:
+    seed.campaign(db, now)
+    for number, values in enumerate(({"expires_at": now}, {"valid_to": now}, {}), start=1):
+        seed.ready(db, now, 1, f"abuse@isp{number}.example", addresses(number))
+        with db.write() as connection:
+            if values:
+                connection.execute(update(t.netblocks).where(t.netblocks.c.id == number).values(**values))
+            else:  # a person's word has made its contact be looked up anew
+                case = update(t.cases).where(t.cases.c.id == number)
+                connection.execute(case.values(contact_due_at=now))
+    assert dict(plan(db, now).left_out) == {"contact_outdated": 3}
+
+
+def test_what_contacts_asked_for_is_kept_to(db: Database, now: datetime) -> None:
+    seed.campaign(db, now)
+    for number in (1, 2, 3):
+        seed.ready(db, now, 1, f"abuse@isp{number}.example", addresses(number))
+    ended = Preference(inhibited_until=now + HOUR, until=now)
+    with db.write() as connection:
+        for contact, wish in (
+            (1, Preference(inhibited_until=now + HOUR)),
+            (2, Preference(cadence_days=30)),
+            (3, ended),
+        ):
+            preferences.put(connection, contact, wish, now, "person:1")
+    seed.campaign(db, now, "two")
+    with db.write() as connection:  # the last letter to each was of another campaign
+        connection.execute(update(t.cases).values(campaign_id=2))
+    plan_wave(db, 2, "00", 1, SETTINGS, KEYS, clock=lambda: now + HOUR, by="person:1")
+    letters(db, now - 29 * 24 * HOUR, 1, LetterState.HANDED)
+    with db.write() as connection:
+        connection.execute(update(t.cases).values(campaign_id=1))
+    made = plan(db, now)
+    assert dict(made.left_out) == {"inhibited": 1, "too_soon": 1}
+    assert [mailbox for mailbox, *_ in lines(db)][-1:] == ["abuse@isp3.example"]
+    for state, why in ((LetterState.WITHDRAWN, 0), (LetterState.REFUSED, 0), (LetterState.APPROVED, 1)):
+        with db.write() as connection:
+            connection.execute(update(t.letters).values(state=state.value))
+        assert plan(db, now, kind=OTHERS).left_out["too_soon"] == 0  # it is asked of contacts that would be told
+        made = plan(db, now, minimum=4)
+        assert made.left_out["too_soon"] == why
