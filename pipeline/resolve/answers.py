@@ -40,7 +40,8 @@ def begin(run: Resolving, work: Work, findings: Findings, cell: Cell) -> None:
         del work.cells[cell]
         return
     address = work.cells[cell][0]
-    look_up = work.under_look[cell] = LookUp(cell, address, begun(address, run.rules))
+    pursuit = begun(address, run.rules, work.dumped.pop(address, None))
+    look_up = work.under_look[cell] = LookUp(cell, address, pursuit)
     _advance(run, work, findings, look_up, None)
 
 

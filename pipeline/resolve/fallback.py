@@ -35,7 +35,7 @@ Part = Callable[[Address, Said, Rules, Story], Talk[None]]
 
 def go_on(address: Address, said: Said, rules: Rules, story: Story) -> Talk[None]:
     """Go through the parts of the chain, in their order, until a living contact is good enough."""
-    country = said.read.country or rules.country(address)
+    country = said.read.country or rules.countries.get(address, "")
     route = rules.routes.get(country)
     if route is not None and route.kind in ALONE:
         _cert(country, said.raw, rules, story, before_all=True)

@@ -22,17 +22,23 @@ ABUSE_HANDLE = "abuse-handle "  # RDAP named the abuse contact by its handle alo
 IS_ENOUGH = (Outcome.CONTACTS, Outcome.SPECIAL)
 
 
-def look_up(address: Address, rules: Rules) -> Pursuit:
+def look_up(address: Address, rules: Rules, dumped: tuple[NetworkAnswer, Answer] | None = None) -> Pursuit:
     """Return the network around an address, and its contacts.  Raises Later if nothing can be concluded now.
 
     Somebody must answer for the address (RFC 9224): one that no registry has is nobody's, and is not asked about.
+    `dumped` is what a registry's dump says of it, judged, and its text: then the registry is not asked about the network.
     """
     story = Story(address, rules)
-    said = yield from _network(address, rules, story)
+    if dumped is None:
+        said = yield from _network(address, rules, story)
+    else:
+        said = Said(*dumped, url="", registry=dumped[0].registry)
+        story.add(StepKind.DUMP, said.raw.source, said.read, said.raw, said.read.candidates)
     whole = yield from search.below(address, said, rules, story)
     if said.read.outcome is not Outcome.SPECIAL:
         yield from fallback.go_on(address, said, rules, story)
-    found = story.found(replace(said.read, cached=whole.cached or said.read.cached), said.raw)
+    country = said.read.country or rules.countries.get(address, "")
+    found = story.found(replace(said.read, cached=whole.cached or said.read.cached, country=country), said.raw)
     if found.answer.outcome is not Outcome.CONTACTS and story.unsettled:
         raise Later(LOOK_AGAIN)
     return replace(found, beside=whole.beside)

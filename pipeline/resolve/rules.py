@@ -3,7 +3,7 @@
 Pure records; the run makes them once from the settings and from what is stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -28,7 +28,8 @@ class Route(Protocol):
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`registries`: base URLs by version of IP.  `autnums`: IANA's file for AS numbers.  `spoken`: what people said of
-    contacts.  `dead`: mailboxes that came back.  `check_mail`: is the DNS asked?"""
+    contacts.  `dead`: mailboxes that came back.  `check_mail`: is the DNS asked?
+    `countries`: of addresses whose registry says none, as statistics have it; the run adds those that it takes up."""
 
     registries: Mapping[int, servers.Index]
     chain: tuple[str, ...] = ("network", "whois")
@@ -46,7 +47,7 @@ class Rules:
     dead: frozenset[str] = frozenset()
     spoken: Spoken = field(default_factory=Spoken)
     routes: Mapping[str, Route] = field(default_factory=dict)
-    country: Callable[[Address], str] = lambda _: ""
+    countries: dict[Address, str] = field(default_factory=dict)
 
     @property
     def zones(self) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, Tier, TryAgain
-from pipeline.resolve import answers, asking, choose, flat, servers, spoken
+from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, StepKind, Tier, TryAgain
+from pipeline.resolve import answers, asking, choose, dumps, flat, servers, spoken
 from pipeline.resolve.answers import Findings
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.space import lookup_address
@@ -23,6 +23,7 @@ from pipeline.resolve.work import ResolveSettings as ResolveSettings
 from pipeline.resolve.work import Resolving as Resolving
 from pipeline.store import answers as kept_answers
 from pipeline.store import budgets, netblocks
+from pipeline.store import dumps as dump_store
 from pipeline.store import resolve as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
@@ -122,6 +123,7 @@ def _settle_at_once(
         covered |= _without_a_question(connection, run, [address for address in left if address not in covered], now)
         _settle(connection, run, work, covered, now)
     _forget(work, [*weak, *special])
+    _look_into_dumps(run, work, [address for address in left if address not in covered], now)
     findings = Findings()
     for cell, addresses in groupby(left, lambda address: asking.cell_of(address, run.rules.caps)):
         new = [address for address in addresses if address not in covered]
@@ -179,6 +181,9 @@ def _without_a_question(
 def _settle(
     connection: Connection, run: Resolving, work: Work, covered: Mapping[Address, Known], now: datetime
 ) -> None:
+    for address in covered:
+        work.dumped.pop(address, None)
+        run.rules.countries.pop(address, None)
     found = {
         case: settled
         for address, known in covered.items()
@@ -206,6 +211,22 @@ def _forget(work: Work, case_ids: Iterable[int]) -> None:
     for case in case_ids:
         del work.lease[case]
         work.done += 1
+
+
+def _look_into_dumps(run: Resolving, work: Work, addresses: Sequence[Address], now: datetime) -> None:
+    """Note what imported dumps say: a contact, so that the registry need not be asked, and the country."""
+    if "dump" not in run.rules.chain:
+        return
+    with run.db.read() as connection:
+        if not dump_store.holdings(connection):
+            return
+        keep = run.settings.keep
+        found = dumps.answers(connection, addresses, now, run.rules.caps, keep)
+        given = dumps.delegated(connection, addresses, now, keep)
+    work.dumped |= {
+        address: (one.answer, one.raw) for address, one in found.items() if one.answer.outcome is Outcome.CONTACTS
+    }
+    run.rules.countries.update({address: country for address, (_, country) in given.items() if country})
 
 
 # --- what was found out ----------------------------------------------------------------------------------------------
@@ -277,7 +298,8 @@ def _learnt(run: Resolving, found: Found, address: Address, now: datetime) -> Le
     keep = run.settings.keep if usable else run.settings.keep_negative
     if answer.cached is None:  # a definite "no such network": it speaks of this address alone
         answer = replace(answer, cached=(address, address))
-    return Learnt(answer, usable, found.raw, now + keep, found.steps)
+    since = found.raw.at if any(step.kind is StepKind.DUMP for step in found.steps) else now
+    return Learnt(answer, usable, found.raw, since + keep, found.steps)
 
 
 def _put_off(connection: Connection, run: Resolving, work: Work, findings: Findings, now: datetime) -> None:

@@ -13,9 +13,11 @@ from heapq import heapify, heappop, heappush
 
 from pipeline.domain import (
     Address,
+    Answer,
     Clock,
     NameQuestion,
     NameReply,
+    NetworkAnswer,
     Progress,
     RdapQuestion,
     RdapReply,
@@ -105,6 +107,7 @@ class Work:
     cells: dict[Cell, list[Address]] = field(
         default_factory=lambda: defaultdict(list)
     )  # sorted; the first is looked up
+    dumped: dict[Address, tuple[NetworkAnswer, Answer]] = field(default_factory=dict)  # what dumps say, not yet used
     under_look: dict[Cell, LookUp] = field(default_factory=dict)
     fresh: deque[tuple[LookUp, Asked]] = field(default_factory=deque)  # questions that may have been answered before
     pending: dict[str, Pending] = field(default_factory=dict)  # by the question's text

@@ -237,14 +237,12 @@ def test_elsewhere_a_countrys_team_comes_where_the_chain_has_it(kind: str) -> No
 
 
 def test_the_country_is_the_networks_and_else_the_one_that_the_range_was_given_to() -> None:
-    def given(_address: Address) -> str:
-        return "CA"
-
+    given = {ip_address("192.0.2.7"): "CA"}
     unknown, other = of("192.0.2.0/28"), of("192.0.2.0/28", country="FR")
     chain = ("network", "cert")
-    assert told({ASKED: unknown}, routes=CERT, country=given, chain=chain).usable == ["team@cert.example"]
-    assert told({ASKED: 404}, routes=CERT, country=given, chain=chain).usable == ["team@cert.example"]
-    assert told({ASKED: other}, routes=CERT, country=given, chain=chain).usable == []
+    assert told({ASKED: unknown}, routes=CERT, countries=given, chain=chain).usable == ["team@cert.example"]
+    assert told({ASKED: 404}, routes=CERT, countries=given, chain=chain).usable == ["team@cert.example"]
+    assert told({ASKED: other}, routes=CERT, countries=given, chain=chain).usable == []
     assert told({ASKED: unknown}, routes=CERT, chain=chain).usable == []
 
 
