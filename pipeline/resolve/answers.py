@@ -50,7 +50,7 @@ def listen(run: Resolving, work: Work, findings: Findings) -> None:
     _give_up(run, work, findings)
     counts = [sum(n for key, n in work.at_host.items() if key.startswith(kind)) for kind in ("rdap:", "whois:", "dns:")]
     busy = sum(1 for count in counts if count)
-    nap = 0.0 if findings or work.fresh else _nap(work, run.clock(), busy > 1)
+    nap = 0.0 if findings or work.fresh else _nap(run, work, run.clock(), busy > 1)
     for rdap in run.rdap.take(nap if counts[0] or not busy else 0.0):
         run.rdap.done()
         _answered(run, work, findings, rdap, rdap.location)
@@ -62,9 +62,9 @@ def listen(run: Resolving, work: Work, findings: Findings) -> None:
         _answered(run, work, findings, name)
 
 
-def _nap(work: Work, now: datetime, several_edges: bool) -> float:
+def _nap(run: Resolving, work: Work, now: datetime, several_edges: bool) -> float:
     """Return how long to wait for an answer, in seconds: not at all if something may be asked, or until it may."""
-    if any(room(work, key, now) for key in work.queues):
+    if any(room(run, work, key, now) for key in work.queues):
         return 0.0
     soonest = min((until for key, until in work.not_before.items() if until > now and key in work.queues), default=None)
     longest = 0.02 if several_edges else 0.5

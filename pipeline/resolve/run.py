@@ -235,14 +235,16 @@ def _look_into_dumps(run: Resolving, work: Work, addresses: Sequence[Address], n
 def _go_on(run: Resolving, work: Work, findings: Findings) -> None:
     """Store what was found, take slots for questions in the same transaction, and hand these over."""
     now = run.clock()
-    if not findings and not any(room(work, key, now) for key in work.queues):
+    if not findings and not any(room(run, work, key, now) for key in work.queues):
         return
     began = Findings()
     with run.db.write() as connection:
         _store(connection, run, work, findings, began, now)
-        ready = list(reserve(connection, run, work, now))
+        ready = list(
+            reserve(connection, run, work, run.clock())
+        )  # the clock once the lock is held: it may have taken long
     for pending, slot in ready:
-        hand_over(run, work, pending, max((slot - now).total_seconds(), 0.0))
+        hand_over(run, work, pending, max((slot - run.clock()).total_seconds(), 0.0))
     if began:
         _go_on(run, work, began)
 

@@ -36,7 +36,10 @@ from pipeline.store.db import Connection, Database
 from pipeline.store.resolve import DueCase
 
 AHEAD = timedelta(milliseconds=250)  # before its slot a question may be handed over: it cannot be called back
-MOST_AT_HOST = 200  # questions under way to one server, where no rate keeps them fewer
+MOST_AT_HOST = 200  # questions under way to one server without a limit
+PACED_AT_HOST = (
+    8  # ... with one: no more than the edge lets leave at once, for a slot that waits for its turn has passed
+)
 MOST_UNDER_WAY = 500  # questions; an edge holds more
 MOST_REMEMBERED = 20_000  # answers that serve more than one look-up of a run
 
@@ -169,22 +172,23 @@ def _limit(run: Resolving, key: str) -> Limit:
     return Limit(key, run.settings.names_rate if host in run.rules.zones else 0.0)
 
 
-def room(work: Work, key: str, now: datetime) -> int:
+def room(run: Resolving, work: Work, key: str, now: datetime) -> int:
     """Return how many questions of a budget may be handed over, if it has slots for them."""
     if work.not_before.get(key, now) > now:
         return 0
-    free = min(MOST_AT_HOST - work.at_host[key], MOST_UNDER_WAY - len(work.under_way))
+    most = PACED_AT_HOST if _limit(run, key).per_second else MOST_AT_HOST
+    free = min(most - work.at_host[key], MOST_UNDER_WAY - len(work.under_way))
     return max(min(free, len(work.queues[key])), 0)
 
 
 def reserve(connection: Connection, run: Resolving, work: Work, now: datetime) -> Iterator[tuple[Pending, datetime]]:
     """Yield the questions that have a slot, each with its time, and note when the other budgets have one."""
-    limits = [_limit(run, key) for key in work.queues if room(work, key, now)]
+    limits = [_limit(run, key) for key in work.queues if room(run, work, key, now)]
     paused = store.paused(connection, [limit.key for limit in limits if not limit.per_second], now)
     work.not_before |= paused
     under_way = len(work.under_way)
     for limit in limits:
-        count = min(room(work, limit.key, now), MOST_UNDER_WAY - under_way)
+        count = min(room(run, work, limit.key, now), MOST_UNDER_WAY - under_way)
         reservation = budgets.reserve(connection, [limit], count, now, AHEAD) if count > 0 else Reservation(())
         if reservation.wait is not None:
             work.not_before[limit.key] = reservation.wait
@@ -199,10 +203,12 @@ def hand_over(run: Resolving, work: Work, pending: Pending, delay: float) -> Non
     work.asked += 1
     work.at_host[pending.budget] += 1
     work.under_way[work.asked] = pending
-    match replace(pending.asked, key=work.asked, delay=delay):
+    rate = _limit(run, pending.budget).per_second
+    apart = 1 / rate if rate else 0.0
+    match pending.asked:
         case RdapQuestion() as asked:
-            run.rdap.ask(asked)
+            run.rdap.ask(replace(asked, key=work.asked, delay=delay, apart=apart))
         case WhoisQuestion() as asked:
-            run.whois.ask(asked)
+            run.whois.ask(replace(asked, key=work.asked, delay=delay, apart=apart))
         case NameQuestion() as asked:
-            run.names.ask(asked)
+            run.names.ask(replace(asked, key=work.asked, delay=delay))
