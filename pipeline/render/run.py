@@ -24,6 +24,7 @@ from pipeline.store.render import Notice, Written
 
 BY = "tocsin"
 UNIT = 50  # notices
+FIRST, OTHERS = "first", "others"  # kinds of waves; others than the networks' own contacts get the first letter, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ def rewrite(connection: Connection, notice_id: int) -> bytes:
 def _sheet(connection: Connection, wave_id: int) -> Sheet:
     campaign = store.campaign_of(connection, wave_id)
     settings = json.loads(campaign["settings"])
+    letter_kind = FIRST if campaign["kind"] == OTHERS else campaign["kind"]
     return Sheet(
         face_of(settings),
-        Audience(settings["audience"]),
+        Audience.BESIDE if campaign["kind"] == OTHERS else Audience(settings["audience"]),
         tuple(settings["default_order"]),
         campaign["mode"] == "training",
-        campaign["kind"],
-        templates.of_wave(connection, wave_id, campaign["kind"]),
+        letter_kind,
+        templates.of_wave(connection, wave_id, letter_kind),
     )
 
 

@@ -32,6 +32,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 class Audience(StrEnum):
     OWNER = "owner"  # runs the server
     PROVIDER = "provider"  # registered abuse contact of the network
+    BESIDE = "beside"  # may reach whoever runs the server: a network around, an AS, a CERT ...
 
 
 @dataclass(frozen=True, slots=True)

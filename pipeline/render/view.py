@@ -114,6 +114,7 @@ def _recipient(values: LetterValues, locale: str) -> dict[str, object]:
     country = formats.country(values.country, locale) if values.country else ""
     return {
         "provider": values.audience is Audience.PROVIDER,
+        "beside": values.audience is Audience.BESIDE,
         "networks": formats.listing(networks, locale) if 0 < len(networks) <= NETWORKS_NAMED else "",
         "several_networks": len(networks) > 1,
         "holder": ", ".join(part for part in (values.holder, country) if part) if values.holder else "",

@@ -192,6 +192,14 @@ def test_training_is_the_default() -> None:
     assert notice.training
 
 
+def test_who_is_not_the_networks_contact_is_not_told_that_it_is() -> None:
+    beside = _flat(_write(values(audience=Audience.BESIDE)).body)
+    assert "a network of which you are not the registered contact (EXAMPLE-NET; holder: Hébergement" in beside
+    assert "Please pass this letter's contents on to them" in beside
+    for untrue in ("for which your mailbox is registered", "you run the server", "your network", "found your mailbox"):
+        assert untrue not in beside
+
+
 def test_a_provider_is_told_of_its_network_and_an_owner_of_its_server() -> None:
     provider = _flat(_write(values(audience=Audience.PROVIDER)).body)
     assert "a network for which your mailbox is registered as the abuse contact (EXAMPLE-NET;" in provider

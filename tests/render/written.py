@@ -152,6 +152,8 @@ def cases() -> dict[str, tuple[LetterValues, tuple[tuple[str, ...], ...]]]:
         "proxy-e4-provider": (values(finding(topic="open_proxy", level=4, port=3128), **provider), alone),
         "both-one-address-owner": (values(finding(), finding(topic="open_proxy")), alone),
         "both-300-provider": (values(*_many(), **provider, seal_head="5ea1" * 16), (EN, FR_CA, EN_FR)),
+        "mixed-beside": (values(*_mixed(), audience=Audience.BESIDE), every),
+        "relay-e0-beside": (values(audience=Audience.BESIDE), alone),
         "mixed-training-provider": (
             values(*_mixed(), **provider, training=True, watermark="Alpha", seal_head="5ea1" * 16),
             every,
