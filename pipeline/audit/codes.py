@@ -103,6 +103,8 @@ WHY_NONE = {
     "web-form": "it names a web form, and no mailbox",
     "redacted": "the registry has blacked the mailbox out",
     "truncated": "the answer was cut off",
+    "no-registry": "no registry answers for the address",
+    "historical": "the record is of the past",
 }
 
 REJECTED = {
@@ -117,6 +119,14 @@ REJECTED = {
     "changed": "it only says who changed the record",
     "notify": "it only gets notices of changes of the record",
     "registrar": "the registrar's, not the network's",
+    "less-preferred": "the same contact marks another one for abuse reports",
+    "by-person": "a person has said that it must not be written to",
+    "no-mail": "its domain takes no mail",
+    "mail-unknown": "it is guessed, and whether its domain takes mail is not known",
+    "public-suffix": "its domain is one under which everybody may have names",
+    "generic-name": "it is guessed from a name that only repeats the address",
+    "shared-host": "the address has names in several domains: many share the machine",
+    "historical": "it stands in a record of the past",
 }
 
 NOTES = {
@@ -124,14 +134,26 @@ NOTES = {
     "unvalidated": "the registry has not validated it",
     "disguised": "it was written in disguise",
     "registry-holder": "it is a registry's, and the network is the registry's too",
+    "null-mx": "its domain says that it takes no mail (null MX, RFC 7505)",
+    "no-mail-server": "its domain has neither a mail server nor an address",
+    "no-mx": "its domain names no mail server (MX)",
+    "lent-domain": "its domain is one that a provider lent to a customer",
+    "direct": "by the route of the country",
+    "copy": "by the route of the country",
+    "digest": "by the route of the country",
+    "partner": "by the route of the country",
 }
 
 TIERS = {
+    0: "set by a person",
     1: "abuse role of the network",
     2: "named in a remark for abuse reports",
     3: "abuse-named mailbox of the holder",
     4: "of the network above",
     5: "of the origin AS",
+    6: "of a public directory of abuse contacts",
+    7: "of the country's team or partner",
+    8: "the mailbox that RFC 2142 reserves, of the domain that the address's name is in",
 }
 
 MAILBOXES = {"dead": "its mailbox is dead", "bouncing": "its mailbox returns mail"}

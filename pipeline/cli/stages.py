@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipeline import config
-from pipeline.cli import context, edges, show, words, work
+from pipeline.cli import contact_report, context, edges, show, words, work
 from pipeline.cli.command import Command, argument, option
 from pipeline.cli.work import Bench, at_work
 from pipeline.engine import Stage, until_done
@@ -18,12 +18,21 @@ FOREVER = timedelta(days=365)
 BRIEFLY = timedelta(seconds=30)
 
 
-@click.command(cls=Command)
-def resolve() -> None:
+@click.command(cls=Command, examples=("tocsin resolve", "tocsin resolve --explain 192.0.2.7"))
+@option("--explain", default="", metavar="ADDRESS", help="Ask nobody: report how the contact of ADDRESS was found.")
+@option("--at", default="", metavar="TIME", help="With --explain: as it stood then; 2026-03-01, or ISO 8601.")
+@option("--answer", type=int, metavar="NUMBER", help="With --explain: print that stored answer, byte for byte.")
+def resolve(explain: str, at: str, answer: int | None) -> None:
     """Find the abuse contact of every address that has a case, by RDAP and WHOIS.
 
-    It keeps to the registries' limits, which can take hours; Ctrl-C loses nothing.
+    It keeps to the registries' limits, which can take hours; Ctrl-C loses nothing. With --explain nothing is looked up:
+    what is stored is told as a report, from the first question to the mailbox that was chosen.
     """
+    if explain:
+        contact_report.explain(explain, at, answer)
+        return
+    if at or answer is not None:
+        raise click.UsageError("--at and --answer need --explain")
     with at_work() as bench:
         found = work.resolve(bench, FOREVER)
     show.emit(

@@ -7,11 +7,12 @@ those that nothing says any more go, the rest stays as it is, sorted.
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from pipeline.audit import codes, explained, now, waits, written
+from pipeline.audit import codes, explained, lookup_codes, now, waits, written
 from pipeline.cli import status
 from tests.databases import ROOT
 
@@ -27,8 +28,13 @@ msgstr ""
 """
 FIRST_ARGUMENTS = {"say": 1, "Say": 1, "counted": 2}  # function -> how many of its arguments are sentences
 
+
+def _is_table(name: str, value: object) -> TypeGuard[dict[str, str]]:
+    return name.isupper() and isinstance(value, dict)
+
+
 TABLES = (
-    *(value for name, value in vars(codes).items() if name.isupper() and isinstance(value, dict)),
+    *(value for module in (codes, lookup_codes) for name, value in vars(module).items() if _is_table(name, value)),
     *(now.MEANINGS, explained.VERDICTS, explained.NEXT, written.METHODS, written.OUTCOMES),
     *(status.CONTACTS, status.ATTEMPTS),
 )
