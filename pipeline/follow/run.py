@@ -6,18 +6,20 @@ way gets no second one; of two that plan at once, the second looks again who has
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Clock, ContactState, EvidenceLevel, RefusedBySafety
-from pipeline.follow.plan import FIRST, Plan, Waiting, plan, shortest_time
-from pipeline.store import events, preferences
+from pipeline.follow.plan import FIRST, OTHERS, Plan, Waiting, plan, shortest_time
+from pipeline.store import events, preferences, routes
 from pipeline.store import plan as store
 from pipeline.store import send as stops
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 from pipeline.store.preferences import Preference
+from pipeline.store.routes import Way
 
 NO_WISH = Preference()
 
@@ -61,8 +63,9 @@ def plan_wave(
     Raises RefusedBySafety if the limits cannot send it while its evidence is fresh, or the campaign is closed.
     """
     now = clock()
+    copies = _copies(db, now) if kind == OTHERS else {}
     with db.read() as connection:
-        void, waiting = _waiting(connection, campaign_id, now, kind)
+        void, waiting = _waiting(connection, campaign_id, now, kind, copies)
     order = {case.contact_id: keys.order(order_seed, case.contact_id) for case in waiting}
     level, most = EvidenceLevel(minimum), settings.most_letters
     made = plan(waiting, order, minimum=level, now=now, fresh_for=settings.fresh_for, most_letters=most, kind=kind)
@@ -97,9 +100,23 @@ def _limits(settings: PlanSettings, letters: int) -> dict[str, Any]:
     }
 
 
-def _waiting(connection: Connection, campaign_id: int, now: datetime, kind: str) -> tuple[int, list[Waiting]]:
+def _copies(db: Database, now: datetime) -> dict[str, int]:
+    """Return the countries whose CERT gets a copy of all: country -> contact of the CERT, which is made if it is new."""
+    with db.read() as connection:
+        certs = {country: one.mailbox for country, one in routes.every(connection).items() if one.kind is Way.COPY}
+    if not certs:
+        return {}
+    with db.write() as connection:
+        return {country: preferences.keep_contact(connection, box, box, now) for country, box in certs.items()}
+
+
+def _waiting(
+    connection: Connection, campaign_id: int, now: datetime, kind: str, copies: Mapping[str, int]
+) -> tuple[int, list[Waiting]]:
     """Return how many cases rest on a report that was taken back since, and the others as the plan sees them."""
     found = store.waiting(connection, campaign_id)
+    if copies:
+        found += store.copied(connection, campaign_id, copies)
     wishes = preferences.of_many(connection, {row["contact_id"] for row in found}, now)
     last = store.last_letters(connection, [contact for contact, wish in wishes.items() if wish.cadence_days])
     gone = store.taken_back(connection)
@@ -126,7 +143,7 @@ def _waiting(connection: Connection, campaign_id: int, now: datetime, kind: str)
                 stops.within(row["address"], excluded),
                 row["contact_id"] in told,
                 row["tier"],
-                row["network_until"] is None and row["expires_at"] > now and not _due(row["contact_due_at"], now),
+                "copy" in row or _current(row, now),
                 wish.inhibited_until,
                 last.get(row["contact_id"]),
                 timedelta(days=wish.cadence_days),
@@ -135,9 +152,10 @@ def _waiting(connection: Connection, campaign_id: int, now: datetime, kind: str)
     return len(found) - len(waiting), waiting
 
 
-def _due(at: datetime | None, now: datetime) -> bool:
-    """True where a person's word, or time, has made the contact be looked up anew."""
-    return at is not None and at <= now
+def _current(row: Mapping[str, Any], now: datetime) -> bool:
+    """True unless the answer that names the contact is over, or a person's word has made it be looked up anew."""
+    looked_up_anew = row["contact_due_at"] is not None and row["contact_due_at"] <= now
+    return row["network_until"] is None and row["expires_at"] > now and not looked_up_anew
 
 
 def _in_time(made: Plan, settings: PlanSettings) -> timedelta:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, Select, and_, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import CaseState, Event, Exposure, LetterState, RefusedBySafety, Verdict, WaveState
+from pipeline.domain import CaseState, Event, Exposure, LetterState, RefusedBySafety, Tier, Verdict, WaveState
 from pipeline.store import events
 from pipeline.store.bulk import insert_rows
 from pipeline.store.db import chunks, rows
@@ -42,9 +42,31 @@ UNFINISHED = (WaveState.PLANNED.value, WaveState.RENDERED.value, WaveState.APPRO
 
 def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
     """Return every open, resolved case with its contact, how that came to be one, and its newest check."""
+    query = _with_contact().where(cases.c.campaign_id == campaign_id, cases.c.state == CaseState.RESOLVED)
+    return rows(connection, query.order_by(cases.c.id))
+
+
+def copied(connection: Connection, campaign_id: int, copies: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return, as `waiting` does, the open cases of countries whose CERT gets a copy: country -> that CERT's contact.
+
+    A case whose own contact the CERT is comes by `waiting` alone.
+    """
+    told = cases.c.state.in_([CaseState.RESOLVED.value, CaseState.NOTICED.value])
+    query = _with_contact().where(cases.c.campaign_id == campaign_id, told, netblocks.c.country.in_(list(copies)))
+    certs = {row["id"]: row for row in rows(connection, select(contacts).where(contacts.c.id.in_(copies.values())))}
+    found = []
+    for row in rows(connection, query.order_by(cases.c.id)):
+        cert = certs[copies[row["country"]]]
+        if cert["id"] != row["contact_id"]:
+            to = {"contact_id": cert["id"], "mailbox": cert["mailbox"], "contact_state": cert["state"]}
+            found.append({**row, **to, "tier": int(Tier.CERT), "copy": True})
+    return found
+
+
+def _with_contact() -> Select[Any]:
     older = checks.alias("older")
     newest = select(func.max(older.c.id)).where(older.c.case_id == cases.c.id).scalar_subquery()
-    query = (
+    return (
         select(
             cases.c.id,
             cases.c.level,
@@ -57,6 +79,7 @@ def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
             netblock_contacts.c.tier,
             netblocks.c.valid_to.label("network_until"),
             netblocks.c.expires_at,
+            netblocks.c.country,
             cases.c.contact_due_at,
             targets.c.address,
         )
@@ -66,11 +89,8 @@ def waiting(connection: Connection, campaign_id: int) -> list[dict[str, Any]]:
         .join(contacts, contacts.c.id == netblock_contacts.c.contact_id)
         .join(netblocks, netblocks.c.id == netblock_contacts.c.netblock_id)
         .join(targets, targets.c.id == cases.c.target_id)
-        .where(
-            cases.c.campaign_id == campaign_id, cases.c.state == CaseState.RESOLVED, cases.c.exposure == Exposure.OPEN
-        )
+        .where(cases.c.exposure == Exposure.OPEN)
     )
-    return rows(connection, query.order_by(cases.c.id))
 
 
 def told(connection: Connection, campaign_id: int, kind: str = "first") -> set[int]:

@@ -29,9 +29,11 @@ from pipeline.store.tables import (
     exclusions,
     holds,
     letters,
+    netblock_contacts,
     notice_cases,
     suppressions,
     targets,
+    waves,
 )
 from pipeline.store.workers import free
 
@@ -241,13 +243,20 @@ def tries(connection: Connection, letter_id: int) -> tuple[datetime, int]:
 
 
 def noticed(connection: Connection, letter_ids: Sequence[int], now: datetime, by: str) -> None:
-    """Letters were handed over: the cases still in them are NOTICED."""
+    """Letters were handed over: the cases still in them are NOTICED.
+
+    A copy for a CERT, in a wave of others, moves no case: its own contact has yet to be told.
+    """
+    links = netblock_contacts.c
+    own = select(links.id).where(links.id == cases.c.netblock_contact_id, links.contact_id == letters.c.contact_id)
     query = (
         select(cases.c.id, letters.c.id.label("letter"))
         .select_from(letters)
         .join(notice_cases, notice_cases.c.notice_id == letters.c.notice_id)
         .join(cases, cases.c.id == notice_cases.c.case_id)
+        .join(waves, waves.c.id == letters.c.wave_id)
         .where(
+            or_(waves.c.kind != "others", own.exists()),
             letters.c.id.in_(letter_ids),
             notice_cases.c.dropped_at.is_(None),
             cases.c.state == CaseState.RESOLVED,

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, event, insert, select, update
 from pipeline.domain import Address, ContactState, LetterState, RefusedBySafety, Tier, Verdict, WaveState
 from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import Planned, PlanSettings, plan_wave
-from pipeline.store import preferences, waves
+from pipeline.store import preferences, routes, send, waves
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from pipeline.store.preferences import Preference
+from pipeline.store.routes import Way
 from tests import cases as seed
 from tests.seed import KEYS
 
@@ -336,3 +337,36 @@ def test_what_contacts_asked_for_is_kept_to(db: Database, now: datetime) -> None
         assert plan(db, now, kind=OTHERS).left_out["too_soon"] == 0  # it is asked of contacts that would be told
         made = plan(db, now, minimum=4)
         assert made.left_out["too_soon"] == why
+
+
+def test_a_cert_that_gets_copies_is_told_of_its_countrys_cases_told_or_not_in_a_wave_of_others(
+    db: Database, now: datetime
+) -> None:
+    seed.campaign(db, now)
+    first = seed.ready(db, now, 1, "abuse@one.example", addresses(1, 2))
+    seed.ready(db, now, 1, "abuse@two.example", addresses(3))
+    with db.write() as connection:
+        connection.execute(update(t.netblocks).where(t.netblocks.c.id == 1).values(country="BE"))
+        connection.execute(update(t.cases).where(t.cases.c.id == first[0]).values(state="noticed"))
+        routes.put(connection, "BE", Way.COPY, "cert@cert.example", "CERT", "asked", now, "person:1")
+        connection.execute(update(t.cases).values(contact_due_at=None))
+    assert plan(db, now).cases == 2  # the contacts themselves, of what they have not been told
+    made = plan(db, now, kind=OTHERS)
+    assert (made.letters, made.cases) == (1, 2)
+    assert [(mailbox, case) for mailbox, _, case, _ in lines(db)][-2:] == [("cert@cert.example", id_) for id_ in first]
+    letters(db, now, 2, LetterState.HANDED)
+    with db.write() as connection:
+        send.noticed(connection, [1], now, "tocsin")
+        states = connection.execute(select(t.cases.c.state).order_by(t.cases.c.id)).scalars().all()
+    assert states == ["noticed", "resolved", "resolved"]
+
+
+def test_a_letter_to_a_cases_own_contact_in_a_wave_of_others_tells_it(db: Database, now: datetime) -> None:
+    seed.campaign(db, now)
+    seed.ready(db, now, 1, "cert@cert.example", addresses(1))
+    tier(db, "cert@cert.example", Tier.CERT)
+    plan(db, now, kind=OTHERS)
+    letters(db, now, 1, LetterState.HANDED)
+    with db.write() as connection:
+        send.noticed(connection, [1], now, "tocsin")
+        assert connection.execute(select(t.cases.c.state)).scalar_one() == "noticed"
