@@ -15,7 +15,7 @@ HEADINGS: tuple[tuple[Say, Callable[[LookUp], Iterator[Point]]], ...] = (
     (say("What was asked, and what came back"), lookup_asked.asked_points),
     (say("Whose network it is"), lookup.network_points),
     (say("Who may be written to, best first"), lookup_chosen.weighed_points),
-    (say("Who was read and must not be written to"), lookup_chosen.rejected_points),
+    (say("Which mailboxes were read and must not be written to"), lookup_chosen.rejected_points),
     (say("What people decided"), lookup_chosen.word_points),
     (say("Who was chosen, and why"), lookup_chosen.chosen_points),
     (say("In which language"), lookup_chosen.language_points),
