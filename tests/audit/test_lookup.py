@@ -193,6 +193,7 @@ def test_the_reading_in_force_is_the_narrowest_that_stood_at_the_time(now: datet
     readings = [ended, stands, around]
     assert in_force(readings, now - HOUR) is ended
     assert in_force(readings, now) is stands
+    assert in_force([ended], now) is None
     assert in_force([around, stands], now - HOUR) is around
     assert in_force(readings, now - 2 * DAY) is None
 
