@@ -196,6 +196,8 @@ OBJECTIONS = {
     "contact_told_before": "its contact has a first notice of this campaign already",
     "level_too_low": "its level of evidence is below the campaign's minimum",
     "stale": "its last check is too old",
+    "contact_outdated": "its contact must be looked up anew first",
+    "not_own_contact": "its contact is not the network's own, and is told in a wave of others alone",
 }
 
 KEPT = {

@@ -88,7 +88,7 @@ def _one(
         "suppressions": [row for row in record.suppressions if row["lifted_at"] is None and _hits(row, contact)],
         "holds": [row for row in record.holds if row["released_at"] is None and _holds(row, case, contact, wave)],
     }
-    objection = _objection(case, contact, facts, campaign, told, rules, now)
+    objection = _objection(case, contact, link, facts, campaign, told, rules, now)
     verdict, after, values = _judge(case, campaign, letter, wave, objection, now)
     if verdict != "in.told" and facts["exclusions"] and case["state"] != "excluded":
         verdict = "out.excluded"
@@ -137,11 +137,19 @@ def _holds(hold: Row, case: Row, contact: Row | None, wave: Row | None) -> bool:
 
 
 def _objection(
-    case: Row, contact: Row | None, facts: Mapping[str, Any], campaign: Row, told: Rows, rules: Rules, now: datetime
+    case: Row,
+    contact: Row | None,
+    link: Row | None,
+    facts: Mapping[str, Any],
+    campaign: Row,
+    told: Rows,
+    rules: Rules,
+    now: datetime,
 ) -> str:
     """Return why the next wave would not take the case up, or an empty text; asked only of open cases with a contact."""
-    if contact is None or case["exposure"] != "open" or case["exposure_at"] is None:
+    if contact is None or link is None or case["exposure"] != "open" or case["exposure_at"] is None:
         return ""
+    network = facts["network"]
     ready = Ready(
         level=case["level"] or 0,
         checked_at=case["exposure_at"],
@@ -149,6 +157,8 @@ def _objection(
         suppressed=bool(facts["suppressions"]),
         excluded=bool(facts["exclusions"]),
         told_before=any(r["campaign_id"] == campaign["id"] and r["contact_id"] == contact["id"] for r in told),
+        tier=link["tier"],
+        current=network is None or (network["valid_to"] is None and network["expires_at"] > now),
     )
     return rules.objection(ready, campaign["minimum_level"], now)
 

@@ -26,6 +26,8 @@ class Ready:
     suppressed: bool
     excluded: bool
     told_before: bool
+    tier: int = 1  # how the contact came to be one (domain.Tier)
+    current: bool = True  # the answer that names the contact still holds
 
 
 @dataclass(frozen=True, slots=True)

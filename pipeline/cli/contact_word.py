@@ -3,7 +3,7 @@
 Writes: overrides (store/overrides.py).  Each act says what it changed, and how many open cases are looked at anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,10 +51,11 @@ def say(said_: Said) -> None:
         if said_.until is not None and said_.until <= now:
             raise click.BadParameter(f"{show.instant(said_.until)} is past", param_hint="--until")
         with ground.db.write() as connection:
-            concerned = anew.count_by_state(connection, overrides.concerned(connection, said_))
+            ids = overrides.concerned(connection, said_)
+            concerned = anew.count_by_state(connection, ids)
             before = _others(connection, said_, now)
             override_id = overrides.add(connection, said_, now, by)
-            warnings = _warnings(connection, said_, now)
+            warnings = _warnings(connection, said_, ids, now)
     made = {
         "id": override_id,
         "new": override_id is not None,
@@ -80,10 +81,10 @@ def _others(connection: Connection, said_: Said, now: datetime) -> list[Override
     return [one for one in same if (one.first, one.last) == said_.range and one.mailbox != said_.mailbox]
 
 
-def _warnings(connection: Connection, said_: Said, now: datetime) -> list[str]:
+def _warnings(connection: Connection, said_: Said, case_ids: Sequence[int], now: datetime) -> list[str]:
     """Return what may keep a word from doing what was meant by it."""
     if said_.verdict is Word.REJECT:
-        left = contacts.under_way(connection, said_.mailbox) if said_.range else 0
+        left = contacts.under_way(connection, case_ids, said_.mailbox) if said_.range else 0
         if not left:
             return []
         return [
@@ -94,12 +95,24 @@ def _warnings(connection: Connection, said_: Said, now: datetime) -> list[str]:
                 command=f"tocsin hold --contact {said_.mailbox} --reason ...",
             )
         ]
+    warnings = []
+    if left := contacts.under_way(connection, case_ids, said_.mailbox, others=True):
+        warnings.append(
+            words.plural(
+                "{count} letter about it to another contact is under way and may still leave; {command} cancels a wave.",
+                "{count} letters about it to other contacts are under way and may still leave; {command} cancels a wave.",
+                left,
+                command="tocsin wave cancel",
+            )
+        )
     stopped = send.suppressed(connection, [said_.mailbox], now).get(said_.mailbox)
     if stopped == "rejected":
-        return [words.text("It is rejected everywhere, and that is stronger: see tocsin contact show MAILBOX.")]
-    if stopped:
-        return [words.text("It is on the do-not-write list: nothing is sent to it before that entry is removed.")]
-    return []
+        warnings.append(words.text("It is rejected everywhere, and that is stronger: see tocsin contact show MAILBOX."))
+    elif stopped:
+        warnings.append(
+            words.text("It is on the do-not-write list: nothing is sent to it before that entry is removed.")
+        )
+    return warnings
 
 
 def _said_lines(

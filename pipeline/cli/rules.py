@@ -42,6 +42,8 @@ def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
             suppressed=ready.suppressed,
             excluded=ready.excluded,
             told_before=ready.told_before,
+            tier=ready.tier,
+            current=ready.current,
         )
         return objection(waiting, EvidenceLevel(minimum), now, fresh_for)
 

@@ -3,12 +3,13 @@
 Reads: contacts, networks and their candidates, notices, letters.  Every query goes by an index and is cut by a limit.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
 
 from pipeline.domain import Address
-from pipeline.store.db import rows
+from pipeline.store.db import chunks, rows
 from pipeline.store.netblocks import block_of
 from pipeline.store.tables import (
     campaigns,
@@ -16,6 +17,7 @@ from pipeline.store.tables import (
     letters,
     netblock_contacts,
     netblocks,
+    notice_cases,
     notices,
     waves,
 )
@@ -95,11 +97,22 @@ def letters_to(connection: Connection, contact_id: int, most: int | None) -> Row
     return rows(connection, query.order_by(letters.c.id.desc()).limit(most))
 
 
-def under_way(connection: Connection, mailbox: str) -> int:
-    """Return how many letters to a mailbox have not left yet and may leave."""
-    waiting = letters.c.state.in_(("drafted", "approved", "claimed", "deferred"))
-    query = select(letters.c.id).join(contacts, contacts.c.id == letters.c.contact_id)
-    return len(connection.execute(query.where(contacts.c.mailbox == mailbox, waiting)).all())
+UNDER_WAY = ("drafted", "approved", "claimed", "deferred")
+
+
+def under_way(connection: Connection, case_ids: Sequence[int], mailbox: str, *, others: bool = False) -> int:
+    """Return how many letters about some cases, to a mailbox or to all `others`, have not left yet and may leave."""
+    told = contacts.c.mailbox != mailbox if others else contacts.c.mailbox == mailbox
+    query = (
+        select(letters.c.id)
+        .join(contacts, contacts.c.id == letters.c.contact_id)
+        .join(notice_cases, notice_cases.c.notice_id == letters.c.notice_id)
+        .where(told, letters.c.state.in_(UNDER_WAY), notice_cases.c.dropped_at.is_(None))
+    )
+    found: set[int] = set()
+    for chunk in chunks(case_ids):
+        found |= set(connection.execute(query.where(notice_cases.c.case_id.in_(chunk))).scalars())
+    return len(found)
 
 
 def networks_meeting(connection: Connection, first: Address, last: Address, most: int) -> Rows:

@@ -81,6 +81,8 @@ def test_only_the_newest_report_of_a_feed_counts(now: datetime) -> None:
         ({"suppressed": True}, "suppressed"),
         ({"contact_dead": True}, "contact_dead"),
         ({"told_before": True}, "contact_told_before"),
+        ({"current": False}, "contact_outdated"),
+        ({"tier": 7}, "not_own_contact"),
         ({"level": 0}, "level_too_low"),
         ({"checked_at": -FRESH - HOUR}, "stale"),
     ],
@@ -100,6 +102,7 @@ def one(now: datetime, case_row: dict[str, Any] | None, **changes: Any) -> Expla
     """Explain one target in one campaign from rows."""
     campaign = {"id": 3, "name": "c", "mode": "live", "topics": '["open_proxy"]', "minimum_level": 1, "closed_at": None}
     link = {"id": 8, "netblock_id": 7, "contact_id": 4, "rejected": "", "mailbox": "abuse@isp.example", "state": "live"}
+    link["tier"] = 1
     contact = {"id": 4, "mailbox": "abuse@isp.example", "state": "live"}
     lists = {"candidates": [link], "contacts": [contact], "networks": [], **changes}
     told = lists.pop("told_contacts", [])

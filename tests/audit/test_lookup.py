@@ -160,8 +160,17 @@ def test_what_came_back_is_told_in_words(now: datetime, kind: str, outcome: str,
 
 def asked(at: datetime, kind: str, outcome: str, why: str) -> dict[str, Any]:
     return {
-        "number": 0, "kind": kind, "question": "https://rdap.example/ip/192.0.2.10", "outcome": outcome, "why": why,
-        "answer": None, "sha256": None, "content_type": None, "bytes": None, "last_at": None, "at": at,
+        "number": 0,
+        "kind": kind,
+        "question": "https://rdap.example/ip/192.0.2.10",
+        "outcome": outcome,
+        "why": why,
+        "answer": None,
+        "sha256": None,
+        "content_type": None,
+        "bytes": None,
+        "last_at": None,
+        "at": at,
     }
 
 

@@ -159,7 +159,7 @@ def test_french_says_everything_in_french(db: Database, now: datetime) -> None:
     assert not same
     literals = {part.strip() for sentence in sentences() for part in PLACES.split(sentence)}
     left = {part for part in literals if len(part) > 9 and any(part in line for line in french)}
-    assert not left
+    assert left <= {"Message-ID"}  # a header's name, which no language translates
 
 
 def test_an_address_in_two_campaigns_has_both_stories(db: Database, now: datetime) -> None:

@@ -89,10 +89,16 @@ def test_letters_that_a_rejection_for_a_network_does_not_stop_are_told(tocsin: T
     wave_of_letters(db, NOW, 1)
     reject = ("contact", "reject", "abuse@isp1.example", "--reason", "x")
     assert tocsin(*reject).err == ""  # rejected anywhere, it gets none of them
-    assert "1 letter to it is under way" in tocsin(*reject, "--network", "198.51.100.0/24").err
+    with db.write() as connection:
+        around = {"first_address": ip_address("198.18.0.0"), "last_address": ip_address("198.18.0.255")}
+        connection.execute(update(t.netblocks).values(**around))
+        connection.execute(update(t.cases).values(state=CaseState.RESOLVED.value))
+    assert "1 letter to it is under way" in tocsin(*reject, "--network", "198.18.0.0/24").err
+    other = ("contact", "set", "198.18.0.0/24", "noc@isp.example", "--reason", "x")
+    assert "1 letter about it to another contact is under way" in tocsin(*other).err
     with db.write() as connection:
         connection.execute(update(t.letters).values(state=LetterState.HANDED.value))
-    assert tocsin(*reject, "--network", "198.51.100.0/25").err == ""
+    assert tocsin(*reject, "--network", "198.18.0.0/25").err == ""
 
 
 def test_lifting_a_word_is_a_dry_run_until_executed(tocsin: Tocsin) -> None:
