@@ -23,7 +23,7 @@ TIER_OF_SOURCE = {ROLE: 1, NESTED_ROLE: 1, HEADER: 1, ABUSE_MAILBOX: 1, REMARK: 
 PARENT_TIER, ORIGIN_TIER = 4, 5
 
 _CONFIDENCE = {ROLE: 90, HEADER: 90, NESTED_ROLE: 85, ABUSE_MAILBOX: 80, REMARK: 70, MAILBOX_NAME: 50}
-_LESS_FOR_NOTE = {"marked-invalid": 60, "unvalidated": 30, "disguised": 20, "registry-holder": 40}
+_LESS_FOR_NOTE = {"marked-invalid": 60, "unvalidated": 55, "disguised": 20, "registry-holder": 40}
 _LESS_FOR_TIER = {PARENT_TIER: 40, ORIGIN_TIER: 20}
 TOLD_NOT_TO = "told-not-to"
 LEAST = 5  # confidence of a mailbox that may be used at all

@@ -13,7 +13,7 @@ from pipeline.resolve import servers
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
 
-ENOUGH = 40  # confidence of a contact at which the chain ends; the mailbox of a network that is marked invalid has less
+ENOUGH = 40  # confidence of a contact at which the chain ends; one that the registry has marked has less
 
 
 class Route(Protocol):

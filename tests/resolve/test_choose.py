@@ -9,6 +9,7 @@ import pytest
 from pipeline.domain import Candidate, NetworkAnswer, Outcome
 from pipeline.resolve import choose, placeholders
 from pipeline.resolve.choose import Found, judge, usable
+from pipeline.resolve.rules import ENOUGH
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -45,6 +46,19 @@ def test_a_doubted_mailbox_falls_behind_a_sound_remark_but_may_still_be_used() -
     first, second = judge(values, NOBODY, {"stale@isp.example": "marked-invalid"})
     assert (first.mailbox, second.mailbox, second.note) == ("remark@isp.example", "stale@isp.example", "marked-invalid")
     assert 0 < second.confidence < 50
+
+
+@pytest.mark.parametrize("source", list(choose.TIER_OF_SOURCE))
+def test_an_unvalidated_mailbox_is_not_enough_wherever_it_stands_and_an_invalid_one_is_less(source: str) -> None:
+    confidence = {
+        note: judge([found("stale@isp.example", source)], NOBODY, {"stale@isp.example": note} if note else {})[
+            0
+        ].confidence
+        for note in ("", "unvalidated", "marked-invalid")
+    }
+    assert confidence[""] >= ENOUGH > confidence["unvalidated"] >= confidence["marked-invalid"] >= choose.LEAST
+    if source == choose.ROLE:
+        assert confidence["unvalidated"] > confidence["marked-invalid"]
 
 
 def test_one_mailbox_in_several_places_is_one_candidate_from_the_best_of_them() -> None:

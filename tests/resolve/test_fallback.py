@@ -112,6 +112,24 @@ def test_who_is_not_good_enough_is_kept_and_the_next_ones_come_behind() -> None:
     assert NAMED not in far.asked
 
 
+UNVALIDATED = {"remarks": [{"title": "Unvalidated POC", "description": ["abuse@one.example is unvalidated"]}]}
+
+
+def test_behind_an_unvalidated_mailbox_stands_that_of_the_network_above() -> None:
+    network = of("192.0.2.0/28", "abuse@one.example", parent="192.0.2.0/24", **UNVALIDATED)
+    one = told({ASKED: network, ABOVE: of("192.0.2.0/24", "abuse@above.example")})
+    assert (one.asked, one.usable) == ([ASKED, ABOVE], ["abuse@one.example", "abuse@above.example"])
+    assert one.candidate("abuse@one.example").note == "unvalidated"
+
+
+def test_an_unvalidated_mailbox_is_used_where_nobody_else_is_known_or_can_be_asked() -> None:
+    alone = of("192.0.2.0/28", "abuse@one.example", **UNVALIDATED)
+    assert told({ASKED: alone}, chain=("network", "parent")).usable == ["abuse@one.example"]
+    failing = dict.fromkeys((ANNOUNCED, LISTED, NAMED), SERVFAIL)
+    one = told({ASKED: alone, **failing})
+    assert (one.later, one.usable) == (None, ["abuse@one.example"])  # it is not put off: nothing is asked again
+
+
 # --- the network above ------------------------------------------------------------------------------------------------
 
 
