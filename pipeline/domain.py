@@ -536,7 +536,8 @@ class RdapQuestion:
 
     `apart` is the budget's pace: seconds between two questions to one host, kept also where slots have passed meanwhile.
     `form`, where it is not empty, is sent as the body of a POST (application/x-www-form-urlencoded): the web pages of
-    some national registries ask for one.  `accept` is the media type asked for.
+    some national registries ask for one.  `accept` is the media type asked for.  `body_cap`, in bytes, is how much is read
+    where that is not what the edge is set to: a search lists many networks.
     """
 
     key: Hashable
@@ -545,6 +546,7 @@ class RdapQuestion:
     form: str = ""
     accept: str = "application/rdap+json"
     apart: float = 0.0
+    body_cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)

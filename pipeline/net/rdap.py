@@ -42,9 +42,8 @@ async def _asking(settings: HttpSettings, clock: Clock) -> AsyncIterator[Handler
     async with http.session(settings) as session:
 
         async def ask(question: RdapQuestion) -> RdapReply:
-            answer, headers = await http.ask(
-                session, question.url, question.accept, settings, clock, form=question.form
-            )
+            own = replace(settings, body_cap=question.body_cap) if question.body_cap else settings
+            answer, headers = await http.ask(session, question.url, question.accept, own, clock, form=question.form)
             if answer.status not in http.REDIRECTS or answer.failure is not None:
                 return RdapReply(question.key, answer)
             target = http.location(question.url, headers)

@@ -16,7 +16,7 @@ from pipeline.resolve.rdap_cards import strings
 from pipeline.resolve.scope import Range
 
 MOST_RESULTS = 2_000  # networks in one answer; a list that is longer is not used at all
-MOST_BODY = 8 << 20  # bytes of an answer to a search
+MOST_BODY = 8 << 20  # bytes of an answer to a search, which the edge reads and no more
 MOST_BLOCKS = 1 << 16  # the whole of IPv4
 MOST_LINKS = 100
 DEEPEST = 4  # entities inside entities

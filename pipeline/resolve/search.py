@@ -48,7 +48,8 @@ def below(address: Address, said: Said, rules: Rules, story: Story) -> Talk[Whol
         # a list that is cut stays so: it is kept, so that no other slice of the network asks for it
         return NetworkAnswer(Outcome.NOT_FOUND, "no networks" if bodies is not None else "no-list", registry)
 
-    asked = RdapQuestion(None, rdap_search.bottom_url(rdap_search.base_of(said.url), *registered))
+    url = rdap_search.bottom_url(rdap_search.base_of(said.url), *registered)
+    asked = RdapQuestion(None, url, body_cap=rdap_search.MOST_BODY)
     answer = yield from by_rdap(StepKind.SEARCH, asked, rules, story, judge, lambda _read, _step: ())
     return Whole() if isinstance(answer, Wait) else (yield from _whole(address, said, answer.raw, found, rules, story))
 

@@ -300,6 +300,32 @@ def test_one_search_saves_the_questions_about_the_slices_of_a_wide_allocation(
     assert (kinds["ip"], kinds["search"]) == (asked, searched)
 
 
+def crowded(leaves: int, bytes_each: int) -> list[Network]:
+    """An allocation of 16 slices, and that many networks in the first, each with a text of so many bytes."""
+    inside = [network(f"2001:db8:{n:x}::/56", f"abuse@leaf{n}.example", holder="x" * bytes_each) for n in range(leaves)]
+    return [network("2001:db8::/36", "abuse@wide.example"), *inside]
+
+
+@pytest.mark.parametrize(
+    ("bytes_each", "size", "asked"), [(7_000, 2 << 20, 2), (40_000, 8 << 20, 16)], ids=["within-the-cap", "over-it"]
+)
+def test_a_list_of_two_megabytes_is_read_and_one_over_the_cap_of_searches_is_asked_for_once(
+    sqlite: Database, bytes_each: int, size: int, asked: int
+) -> None:
+    """What is over the cap settles nothing: the slices are asked about one by one, and none of them searches again."""
+    networks = crowded(256, bytes_each)
+    texts = [str(ip_address(f"2001:db8:{n:x}00::1")) for n in range(16)]
+    seed.cases(sqlite, clock(), 1, [ip_address(text) for text in texts])
+    with internet(networks, searches={"ripencc": 1_000}) as net:
+        run(sqlite, net, 1, by={"use_search": True, "chain": ("network",), "caps": ScopeCaps(v6=40)})
+        registry = f"{net.root}ripencc/ips/rirSearch1/rdap-bottom/2001:db8::/36"
+        whole = rdap.fetch_json(registry, replace(HTTP, body_cap=64 << 20), clock).answer.body
+    kinds = Counter("search" if "/rirSearch1/" in path else "ip" for path in net.asked)
+    assert len(whole) > size
+    assert mailboxes(sqlite) == ["abuse@leaf0.example", *["abuse@wide.example"] * 15]
+    assert (kinds["ip"], kinds["search"]) == (asked, 1 + 1)  # the second was ours
+
+
 # --- stopped, and two at once -----------------------------------------------------------------------------------------
 
 
