@@ -11,11 +11,12 @@ from pipeline.resolve import talk
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.lookup import look_up as begun
 from pipeline.resolve.talk import Asked, Found, Heard, Keep, Later, Pause, Wait
-from pipeline.resolve.work import LookUp, Resolving, Work, queue, remember, room
+from pipeline.resolve.work import LookUp, Resolving, Work, queue, remember, remember_failure, remembered, room
 from pipeline.store import answers as kept_answers
 
 WHOIS_PATIENCE = timedelta(minutes=5)  # a longer wait for a WHOIS server: its answer is done without
 NAMES_KEEP = timedelta(hours=24)  # what the DNS said serves that long: it is asked again at most daily
+FAILURE_KEEP = timedelta(hours=1)  # within a run, a question that failed is not asked again sooner
 MOST_FRESH = 200  # questions that are looked up in the record at once
 REDIRECTS = range(300, 400)
 
@@ -134,12 +135,14 @@ def _heeded(
             budget, until = talk.budget(asked, run.rules.zones), run.clock() + wait
             findings.refused[budget] = max(until, findings.refused.get(budget, until))
             look_up.paused_until = until
+        case Keep(asked, answer, _, True):
+            remember_failure(work, asked, answer, run.clock() + FAILURE_KEEP)
         case Keep(asked, answer, is_shared):
             findings.kept[talk.source(asked)] = answer
             if is_shared:
                 remember(work, asked, _as_heard(answer))
         case _:
-            return work.remembered.get(talk.source(said))
+            return remembered(work, said, run.clock())
     return None
 
 

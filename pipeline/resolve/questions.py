@@ -22,11 +22,14 @@ from pipeline.domain import (
 )
 from pipeline.resolve import asking, referral, whois_answer
 from pipeline.resolve.rules import Rules
-from pipeline.resolve.story import Story
+from pipeline.resolve.story import SAYS_NOTHING, Story
 from pipeline.resolve.talk import Keep, Pause, Talk, Wait, source
 
 MOST_REFERRALS = 2
 ALONE = (StepKind.NETWORK, StepKind.SEARCH, StepKind.PAGE)  # their answers are of one look-up
+
+# what many look-ups ask: while it fails, once for all of them
+SPARED = (StepKind.SEARCH, StepKind.PARENT, StepKind.AUTNUM)
 
 Judge = Callable[[Answer, str], NetworkAnswer]  # (an answer, the registry that gave it)
 Weigh = Callable[[NetworkAnswer, int], Sequence[Candidate]]  # (what was read, the number of its step)
@@ -64,14 +67,16 @@ def by_rdap(
             continue
         raw = heard.answer
         read = NetworkAnswer(Outcome.UNUSABLE, why, registry) if heard.location else judge(raw, registry)
-        wait = asking.pause(read, raw, is_whois=False)
+        wait = asking.pause(read, raw, is_whois=False) if not heard.is_old else None
         if wait is not None:
             yield Pause(asked, wait)
             if asking.is_waited_for(wait, raw, refusals, rules.patience):
                 refusals += 1
                 continue
-        elif read.outcome is not Outcome.UNUSABLE:
+        elif read.outcome not in SAYS_NOTHING:
             yield Keep(asked, raw, kind not in ALONE)
+        if kind in SPARED and not heard.is_old and read.outcome in SAYS_NOTHING:
+            yield Keep(asked, raw, is_shared=True, is_failure=True)
         story.add(kind, source(asked), read, raw, weigh(read, story.number))
         return Said(read, raw, asked.url, registry)
 

@@ -83,6 +83,8 @@ class Story:
             self._said[domain] = heard.answer if isinstance(heard, Heard) else None
             if isinstance(heard, Heard) and heard.answer.failure is None:
                 yield Keep(asked, heard.answer, is_shared=True)
+            elif isinstance(heard, Heard) and not heard.is_old:
+                yield Keep(asked, heard.answer, is_shared=True, is_failure=True)
         answer = self._said[domain]
         if answer is None:
             return  # not known: it is written to all the same

@@ -24,10 +24,14 @@ Asked = RdapQuestion | WhoisQuestion | NameQuestion
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer, or the failure that came instead; `location` is where a redirect leads."""
+    """An answer, or the failure that came instead; `location` is where a redirect leads.
+
+    `is_old`: the failure is one that another look-up was told a while ago; nobody was asked now.
+    """
 
     answer: Answer
     location: str = ""
+    is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The answer says something, and serves again instead of a question; `is_shared`: other look-ups may want it soon."""
+    """The answer says something, and serves again instead of a question; `is_shared`: other look-ups may want it soon.
+
+    `is_failure`: it says nothing, and spares other look-ups of this run the question for a while; it is not stored.
+    """
 
     asked: Asked
     answer: Answer
     is_shared: bool = False
+    is_failure: bool = False
 
 
 class Later(Exception):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 from pipeline.domain import (
     Address,
@@ -122,6 +123,7 @@ class Work:
     asked: int = 0
     queued: int = 0
     done: int = 0
+    failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
     wait: datetime | None = None
     why: str = ""
 
@@ -158,14 +160,33 @@ def forget_dropped(work: Work) -> None:
 
 def remember(work: Work, asked: Asked, heard: Heard) -> None:
     """Keep an answer that other look-ups of this run may need: of the DNS, of an AS, of a network above."""
-    if len(work.remembered) >= MOST_REMEMBERED:
-        del work.remembered[next(iter(work.remembered))]
+    _make_room(work.remembered)
     work.remembered[talk.source(asked)] = heard
 
 
 def _limit(run: Resolving, key: str) -> Limit:
     kind, _, host = key.partition(":")
     if kind == "rdap":
+def remember_failure(work: Work, asked: Asked, answer: Answer, until: datetime) -> None:
+    """Spare the other look-ups of this run a question that failed: asked by each, it would cost its server thousands."""
+    _make_room(work.failed)
+    work.failed[talk.source(asked)] = Heard(answer, is_old=True), until
+
+
+def remembered(work: Work, asked: Asked, now: datetime) -> Heard | None:
+    """Return what this run has heard before to a question, or None if it is to be asked."""
+    text = talk.source(asked)
+    heard, until = work.failed.get(text, (None, now))
+    if heard is not None and until <= now:
+        del work.failed[text]
+    return work.remembered.get(text) or (heard if until > now else None)
+
+
+def _make_room(kept: dict[str, Any]) -> None:
+    if len(kept) >= MOST_REMEMBERED:
+        del kept[next(iter(kept))]
+
+
         return Limit(key, run.settings.rates.get(host, run.settings.rate), run.settings.per_day.get(host, 0))
     if kind == "whois":
         return Limit(key, run.settings.whois_rate, run.settings.per_day.get(host, 0))

@@ -41,7 +41,7 @@ class Route(NamedTuple):
     mailbox: str = ""
 
 
-Said = Json | str | int | To | TemporaryFailure | PermanentFailure | Wait
+Said = Json | str | int | To | TemporaryFailure | PermanentFailure | Wait | Heard
 Answers = dict[str, Any]  # question -> a Said, or a list of them
 
 
@@ -119,7 +119,7 @@ def tell(pursuit: Pursuit, answers: Answers) -> Told:
 def _heard(asked: Asked, said: Said) -> Heard | Wait:
     text = source(asked)
     match said:
-        case Wait():
+        case Wait() | Heard():
             return said
         case TemporaryFailure() | PermanentFailure():
             return Heard(Answer(text, 0, "", b"", NOW, said))
