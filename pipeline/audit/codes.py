@@ -187,6 +187,8 @@ LETTER_REASONS = {
     "cancelled": "its wave was cancelled",
     "five_days": "five days of trying",
     "worker_died": "the process that sent it died",
+    "inhibited": "its contact wants no letter before a later day",
+    "too_soon": "its contact had a letter not long ago, and asked for fewer",
 }
 
 OBJECTIONS = {

@@ -1,7 +1,7 @@
 """The gate: may this letter go now?  Pure: what is known in, a decision out.
 
-Asked in the transaction that claims the letter and again before each retry, with suppressions, exclusions and evidence as
-they are at that moment.  A letter may only shrink: cases leave it, none is added.
+Asked in the transaction that claims the letter and again before each retry, with suppressions, exclusions, evidence and
+what the contact asked for as they are at that moment.  A letter may only shrink: cases leave it, none is added.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,6 +31,18 @@ class CaseNow:
     exposure: Exposure
     checked_at: datetime | None
     excluded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a contact asked for, as it stands now; `last_letter_at`: when a letter left for it, of any campaign."""
+
+    inhibited_until: datetime | None = None
+    cadence: timedelta = timedelta(0)
+    last_letter_at: datetime | None = None
+
+
+NO_WISH = Wish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,15 @@ def leaves(case: CaseNow, now: datetime, fresh_for: timedelta) -> str:
     return ""
 
 
+def unwelcome(wish: Wish, now: datetime) -> str:
+    """Return why the contact wants no letter now, or an empty text: the rule of the wave plan (follow/plan.py), again."""
+    if wish.inhibited_until is not None and wish.inhibited_until > now:
+        return "inhibited"
+    if wish.last_letter_at is not None and now - wish.last_letter_at < wish.cadence:
+        return "too_soon"
+    return ""
+
+
 def decide(
     mailbox: str,
     cases: Sequence[CaseNow],
@@ -74,14 +95,21 @@ def decide(
     first_attempt_at: datetime | None,
     now: datetime,
     fresh_for: timedelta,
+    wish: Wish = NO_WISH,
 ) -> Decision:
-    """Decide on one letter.  `suppressed` is the reason of a suppression that covers the mailbox, or empty."""
+    """Decide on one letter.  `suppressed` is the reason of a suppression that covers the mailbox, or empty.
+
+    A letter that its contact does not want now is withdrawn rather than kept waiting: by the day it may be sent, its
+    evidence would have to be looked at again, and so would the approval.  A later wave takes its cases up.
+    """
     if training and not is_guest(mailbox, guests):
         return Decision(Gate.WITHDRAW, "training")
     if suppressed:
         return Decision(Gate.SUPPRESS, suppressed)
     if first_attempt_at is not None and now - first_attempt_at > GIVE_UP_AFTER:
         return Decision(Gate.EXPIRE, "five_days")
+    if unwanted := unwelcome(wish, now):
+        return Decision(Gate.WITHDRAW, unwanted)
     dropped = {case.case_id: why for case in cases if (why := leaves(case, now, fresh_for))}
     if len(dropped) == len(cases):
         return Decision(Gate.WITHDRAW, "no_case_left", dropped)

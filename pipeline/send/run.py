@@ -31,10 +31,10 @@ from pipeline.domain import (
     TryAgain,
     Wire,
 )
-from pipeline.send.gate import CaseNow, Decision, Gate, decide
+from pipeline.send.gate import NO_WISH, CaseNow, Decision, Gate, Wish, decide
 from pipeline.send.head import head
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
-from pipeline.store import budgets, lives, waves
+from pipeline.store import budgets, lives, preferences, waves
 from pipeline.store import send as store
 from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection, Database
@@ -316,13 +316,21 @@ def _gates(
     found: Sequence[store.Due],
     now: datetime,
 ) -> list[tuple[store.Due, Decision]]:
-    """Put each due letter to the gate, with suppressions, exclusions and evidence as they are now."""
+    """Put each due letter to the gate, with suppressions, exclusions, evidence and wishes as they are now.
+
+    Of several letters to a contact that asked for few, one is judged at a time: the next, once that one is on record.
+    """
     closed = store.excluded_ranges(connection, now) + store.suppressed_ranges(connection)
     cases = store.cases_of(connection, [due.notice_id for due in found])
     suppressed = store.suppressed(connection, [due.mailbox for due in found], now)
     first = store.first_attempts(connection, [due.id for due in found if due.state is LetterState.DEFERRED])
-    decisions = []
+    wishes = _wishes(connection, {due.contact_id for due in found}, now)
+    decisions, judged = [], set()
     for due in found:
+        wish = wishes.get(due.contact_id, NO_WISH)
+        if wish.cadence and due.contact_id in judged:
+            continue
+        judged.add(due.contact_id)
         known = [
             CaseNow(
                 case["id"],
@@ -342,9 +350,20 @@ def _gates(
             first_attempt_at=first.get(due.id),
             now=now,
             fresh_for=run.settings.fresh_for,
+            wish=wish,
         )
         decisions.append((due, decision))
     return decisions
+
+
+def _wishes(connection: Connection, contact_ids: set[int], now: datetime) -> dict[int, Wish]:
+    """Return what those contacts asked for that asked for anything, and when a letter last left for those that want few."""
+    asked = preferences.of_many(connection, contact_ids, now)
+    last = store.last_left(connection, sorted(contact for contact, wish in asked.items() if wish.cadence_days))
+    return {
+        contact: Wish(wish.inhibited_until, timedelta(days=wish.cadence_days), last.get(contact))
+        for contact, wish in asked.items()
+    }
 
 
 ENDS = {

@@ -38,6 +38,13 @@ from pipeline.store.tables import (
 from pipeline.store.workers import free
 
 DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+LEFT = (  # the contact has it, may have it, or is about to have it
+    LetterState.CLAIMED.value,
+    LetterState.HANDED.value,
+    LetterState.ACCEPTED.value,
+    LetterState.UNCERTAIN.value,
+    LetterState.BOUNCED.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +192,25 @@ def first_attempts(connection: Connection, letter_ids: Sequence[int]) -> dict[in
         attempts.c.letter_id.in_(letter_ids), attempts.c.number == 1
     )
     return {row["letter_id"]: row["started_at"] for row in rows(connection, query)}
+
+
+def last_left(connection: Connection, contact_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when each contact had its last letter, of any campaign, one that is being sent at this moment too.
+
+    Until the transaction ends no other worker may ask the same of these contacts: two letters cannot both be the first.
+    """
+    found: dict[int, datetime] = {}
+    for chunk in chunks(contact_ids):
+        locked = select(contacts.c.id).where(contacts.c.id.in_(chunk)).order_by(contacts.c.id)
+        connection.execute(locked.with_for_update())
+        query = (
+            select(letters.c.contact_id, func.max(func.coalesce(attempts.c.dot_at, attempts.c.started_at)).label("at"))
+            .join(attempts, attempts.c.letter_id == letters.c.id)
+            .where(letters.c.contact_id.in_(chunk), letters.c.state.in_(LEFT))
+            .group_by(letters.c.contact_id)
+        )
+        found.update((row.contact_id, row.at) for row in connection.execute(query))
+    return found
 
 
 def postpone(connection: Connection, letter_id: int, until: datetime) -> None:

@@ -1,11 +1,13 @@
 """What stops a letter at the last moment, and what shrinks it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from pipeline.domain import CaseState, Exposure
-from pipeline.send.gate import CaseNow, Decision, Gate, decide, is_guest, leaves
+from pipeline.domain import CaseState, EvidenceLevel, Exposure
+from pipeline.follow.plan import Waiting, objection
+from pipeline.send.gate import CaseNow, Decision, Gate, Wish, decide, is_guest, leaves, unwelcome
 
 FRESH = timedelta(hours=72)
 
@@ -70,6 +72,39 @@ def test_training_lets_only_guests_through_whatever_else(now: datetime) -> None:
 
 def test_a_suppressed_mailbox_gets_nothing(now: datetime) -> None:
     assert ask(now, [case(now)], suppressed="asked") == Decision(Gate.SUPPRESS, "asked")
+
+
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+WISHES = [
+    (None, timedelta(0), None, ""),
+    (SECOND, timedelta(0), None, "inhibited"),
+    (timedelta(0), timedelta(0), None, ""),
+    (-SECOND, timedelta(0), None, ""),
+    (None, 30 * DAY, None, ""),
+    (None, 30 * DAY, -30 * DAY + SECOND, "too_soon"),
+    (None, 30 * DAY, -30 * DAY, ""),
+    (None, timedelta(0), -SECOND, ""),
+    (SECOND, 30 * DAY, -SECOND, "inhibited"),
+]
+
+
+@pytest.mark.parametrize(("until", "cadence", "last", "why"), WISHES)
+def test_a_letter_that_its_contact_does_not_want_now_is_withdrawn_by_the_rule_of_the_plan(
+    now: datetime, until: timedelta | None, cadence: timedelta, last: timedelta | None, why: str
+) -> None:
+    times = (None if until is None else now + until), cadence, (None if last is None else now + last)
+    wish = Wish(*times)
+    assert unwelcome(wish, now) == why
+    assert ask(now, [case(now)], wish=wish) == (Decision(Gate.WITHDRAW, why) if why else Decision(Gate.GO))
+    planned = Waiting(1, 1, 1, "[]", EvidenceLevel.E1, now, False, False, False, False, inhibited_until=times[0])
+    planned = replace(planned, cadence=cadence, last_letter_at=times[2])
+    assert objection(planned, EvidenceLevel.E1, now, FRESH) == why
+
+
+def test_what_stops_a_letter_for_good_comes_before_what_its_contact_wishes(now: datetime) -> None:
+    wish = Wish(now + DAY)
+    assert ask(now, [case(now)], wish=wish, suppressed="asked") == Decision(Gate.SUPPRESS, "asked")
+    assert ask(now, [case(now, age=FRESH + DAY)], wish=wish) == Decision(Gate.WITHDRAW, "inhibited")
 
 
 def test_a_letter_is_given_up_after_five_days(now: datetime) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +11,13 @@ from sqlalchemy import insert, select, text, update
 
 from pipeline.domain import Event, RefusedBySafety, TryAgain, WaveState
 from pipeline.sandbox.mail_rules import GREYLIST, REFUSE, Rule, defer
-from pipeline.store import lives, waves, workers
+from pipeline.store import lives, plan, preferences, waves, workers
+from pipeline.store import send as store
 from pipeline.store import tables as t
 from pipeline.store.db import Database, rows
 from pipeline.store.lives import LeaseLost
-from tests.seed import wave_of_letters
+from pipeline.store.preferences import Preference
+from tests.seed import add, wave_of_letters
 from tests.send.conftest import letters, states
 
 
@@ -155,6 +157,120 @@ def test_a_suppression_that_came_after_the_approval_is_honoured(db: Database, po
         p.send(db)
         assert p.recipients() == ["abuse@isp2.example"]
     assert states(db) == ["suppressed", "handed", "suppressed"]
+
+
+def wish(db: Database, at: datetime, contact: int, **values: Any) -> None:
+    with db.write() as connection:
+        preferences.put(connection, contact, Preference(**values), at, "person:1")
+
+
+def test_a_contact_that_wants_no_letter_before_a_day_gets_none_though_its_letter_was_approved(
+    db: Database, post: Any
+) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 4)
+        wish(db, p.clock(), 1, inhibited_until=p.clock() + timedelta(days=9))
+        wish(db, p.clock(), 2, inhibited_until=p.clock())  # the day has come
+        wish(db, p.clock(), 3, inhibited_until=p.clock() + timedelta(days=9), until=p.clock())  # the wish has ended
+        assert p.send(db).tally == {"withdraw": 1, "handed": 3}
+        assert p.recipients() == [f"abuse@isp{n}.example" for n in (2, 3, 4)]
+    assert (letters(db)[1]["state"], letters(db)[1]["reason"]) == ("withdrawn", "inhibited")
+    [event] = query(db, "SELECT subject_id, why FROM events WHERE what = 'letter.withdrawn'")
+    assert (event["subject_id"], event["why"]) == (1, "inhibited")
+    with db.read() as connection:
+        assert waves.by_id(connection, 1)["state"] == WaveState.DONE
+        assert plan.told(connection, 1) == {2, 3, 4}  # the one that got none is planned again
+
+
+def test_a_wish_is_asked_again_before_a_letter_is_tried_again(db: Database, post: Any) -> None:
+    with post({"abuse@isp1.example": defer(1)}) as p:
+        wave_of_letters(db, p.clock(), 1)
+        p.send(db)
+        assert states(db) == ["deferred"]
+        wish(db, p.clock(), 1, inhibited_until=p.clock() + timedelta(days=1))
+        p.clock.now += timedelta(minutes=5)
+        assert p.send(db).tally == {"withdraw": 1}
+        assert p.recipients() == []
+    assert letters(db)[1]["reason"] == "inhibited"
+
+
+@pytest.mark.parametrize("had", ["handed", "accepted", "bounced", "uncertain", "refused", "withdrawn"])
+def test_a_letter_that_would_come_sooner_than_its_contact_asked_is_withdrawn(db: Database, post: Any, had: str) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2)
+        earlier_letter(db, p.clock(), had, at=p.clock() - timedelta(days=29))
+        wish(db, p.clock(), 1, cadence_days=30)
+        wish(db, p.clock(), 2, cadence_days=30)  # has had none
+        p.send(db)
+        has_it = had not in ("refused", "withdrawn")
+        assert p.recipients() == [f"abuse@isp{n}.example" for n in ((2,) if has_it else (1, 2))]
+    assert letters(db)[1]["reason"] == ("too_soon" if has_it else "2.0.0")
+
+
+def test_a_letter_may_leave_on_the_day_that_the_wish_allows(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+        earlier_letter(db, p.clock(), "handed", at=p.clock() - timedelta(days=30))
+        wish(db, p.clock(), 1, cadence_days=30)
+        assert p.send(db).tally == {"handed": 1}
+
+
+def test_of_two_letters_due_at_once_to_a_contact_that_asked_for_few_one_leaves(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+        earlier_letter(db, p.clock(), "approved", at=None)
+        wish(db, p.clock(), 1, cadence_days=30)
+        assert p.send(db).tally == {"handed": 1, "withdraw": 1}
+        assert p.recipients() == ["abuse@isp1.example"]
+    assert sorted(states(db)) == ["handed", "withdrawn"]
+
+
+def earlier_letter(db: Database, now: datetime, state: str, at: datetime | None) -> None:
+    """Make another letter to the first contact, in a wave of another number; tried at a time, or never."""
+    with db.write() as connection:
+        named = {"campaign_id": 1, "created_at": now, "made_by": "person:1"}
+        wave = add(connection, t.waves, number=2, kind="first", state="sending", limits="{}", **named)
+        made = {"wave_id": wave, "campaign_id": 1, "contact_id": 1}
+        token = {"reference": "other", "token_sha256": bytes(32), "key_id": "k"}
+        notice = add(connection, t.notices, number=2, **made, **token)
+        told = {"notice_id": notice, "case_id": 1, "level": 0, "check_id": 1, "quoted": "[]"}
+        connection.execute(insert(t.notice_cases).values(token_sha256=bytes(32), **told))
+        digest = connection.execute(select(t.letters.c.sha256)).scalars().first()
+        text_of = {"sha256": digest, "approved_sha256": digest, "bytes": 1, "recipient": "abuse@isp1.example"}
+        words = {"message_id": "<other>", "locales": "en", "language_rule": "default", "send_order": 9}
+        rest = {"state": state, "due_at": now, "created_at": now, "attempts": int(at is not None)}
+        letter = add(connection, t.letters, notice_id=notice, **made, **text_of, **words, **rest)
+        if at is not None:
+            worker = workers.register(connection, "test", 1, planner=False, now=now)
+            workers.end(connection, worker, now)
+            tried = {"number": 1, "worker_id": worker, "head": b"", "sha256": bytes(32), "sender": "b@agency.example"}
+            ends = {"recipient": "abuse@isp1.example", "started_at": at, "dot_at": at, "outcome": state}
+            add(connection, t.attempts, letter_id=letter, **tried, **ends)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_of_several_waves_no_two_workers_take_a_contact_at_once(db: Database, post: Any) -> None:
+    """The second worker reads what the first one wrote: the contact is locked until that is there."""
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+        earlier_letter(db, p.clock(), "claimed", at=p.clock())
+        found: list[dict[int, datetime]] = []
+
+        def second() -> None:
+            with db.write() as connection:
+                found.append(store.last_left(connection, [1]))
+
+        with db.write() as connection:
+            assert store.last_left(connection, [1]) == {1: p.clock()}
+            other = threading.Thread(target=second)
+            other.start()
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while other.is_alive() and not connection.execute(waiting).scalar():
+                other.join(0.01)
+            assert not found
+            connection.execute(update(t.attempts).values(dot_at=p.clock() + timedelta(hours=1)))
+        other.join()
+    assert found == [{1: p.clock() + timedelta(hours=1)}]
 
 
 HOLDS = {"everything": {}, "campaign": {"campaign_id": 1}, "wave": {"wave_id": 1}, "contact": {"contact_id": 2}}
