@@ -120,10 +120,10 @@ class Work:
     under_way: dict[int, Pending] = field(default_factory=dict)
     at_host: Counter[str] = field(default_factory=Counter)
     remembered: dict[str, Heard] = field(default_factory=dict)  # by the question's text
+    failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
     asked: int = 0
     queued: int = 0
     done: int = 0
-    failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
     wait: datetime | None = None
     why: str = ""
 
@@ -164,9 +164,6 @@ def remember(work: Work, asked: Asked, heard: Heard) -> None:
     work.remembered[talk.source(asked)] = heard
 
 
-def _limit(run: Resolving, key: str) -> Limit:
-    kind, _, host = key.partition(":")
-    if kind == "rdap":
 def remember_failure(work: Work, asked: Asked, answer: Answer, until: datetime) -> None:
     """Spare the other look-ups of this run a question that failed: asked by each, it would cost its server thousands."""
     _make_room(work.failed)
@@ -187,6 +184,9 @@ def _make_room(kept: dict[str, Any]) -> None:
         del kept[next(iter(kept))]
 
 
+def _limit(run: Resolving, key: str) -> Limit:
+    kind, _, host = key.partition(":")
+    if kind == "rdap":
         return Limit(key, run.settings.rates.get(host, run.settings.rate), run.settings.per_day.get(host, 0))
     if kind == "whois":
         return Limit(key, run.settings.whois_rate, run.settings.per_day.get(host, 0))
