@@ -143,7 +143,8 @@ def _logged(connection: Connection, record: Record, most: int | None) -> None:
     record.events = log.events_about(connection, subjects, most)
     if most is not None and len(record.events) >= most:
         record.cut.add("events")
-    record.texts = log.texts_of(connection, digests(record.events))
+    words = {row["reason"] for row in record.approvals if DIGEST.fullmatch(row["reason"])}
+    record.texts = log.texts_of(connection, digests(record.events) | words)
 
 
 def _names(connection: Connection, record: Record) -> None:

@@ -130,9 +130,17 @@ def _wave_lines(record: Record, wave_id: int) -> Iterator[Line]:
         else:
             yield Line(say("{by} rejected wave {wave} ({method}).", **given), row["at"])
         if row["reason"]:
-            yield Line(say("why: {why}", why=Exact(row["reason"])), depth=1)
+            yield Line(_reason(record, row["reason"]), depth=1)
         if wave["manifest_sha256"] is not None and row["manifest_sha256"] != wave["manifest_sha256"]:
             yield Line(say("that was said of another version of the wave, and does not count"), depth=1)
+
+
+def _reason(record: Record, kept: str) -> Say:
+    """Return why somebody said so: the text that a digest stands for, or that it was purged."""
+    text = record.texts.get(kept, kept)
+    if text is None:
+        return say("{key} was purged; only its hash is kept: {hash}", key=meaning(codes.KEPT, "reason"), hash=kept)
+    return say("why: {why}", why=Exact(text))
 
 
 def _attempt_lines(record: Record, letter: Row) -> Iterator[Line]:

@@ -646,7 +646,7 @@ approvals = Table(
     _text("method", None),  # ssh, password, training
     Column("manifest_sha256", LargeBinary(32), nullable=False),
     _text("signature"),
-    _text("reason"),
+    _text("reason"),  # hex digest of a kept text, the one in its event
     _at("at"),
     UniqueConstraint("wave_id", "by", "manifest_sha256"),
     CheckConstraint("method IN ('ssh', 'password', 'training')", name="method"),

@@ -146,7 +146,8 @@ def record(
 ) -> None:
     """Keep one person's word on a wave, with its event.  Raises RefusedBySafety for what the rules forbid.
 
-    Nobody approves what they made or edited last; only training mode takes the system's user and self-approval.
+    Nobody approves what they made or edited last; only training mode takes the system's user and self-approval.  The
+    reason is kept as a text: approvals are only ever added, and could not be emptied of it.
     """
     training = wave["mode"] == "training"
     if wave["state"] != WaveState.RENDERED:
@@ -162,6 +163,7 @@ def record(
     if not training and by in (wave["made_by"], wave["edited_by"]):
         raise RefusedBySafety("Nobody approves what they made", f"{by} made this wave", "Ask another approver")
     digest = bytes(wave["manifest_sha256"])
+    kept = events.keep_text(connection, "reason", reason, now) if reason else ""
     connection.execute(
         insert(approvals).values(
             wave_id=wave["id"],
@@ -171,14 +173,14 @@ def record(
             method=method,
             manifest_sha256=digest,
             signature=signature,
-            reason=reason,
+            reason=kept,
             at=now,
         )
     )
     what = "wave.accepted_by" if accepted else "wave.rejected_by"
     data = {"manifest": digest.hex(), "method": method, "wave": wave["number"]}
-    if reason:
-        data["reason"] = events.keep_text(connection, "reason", reason, now)
+    if kept:
+        data["reason"] = kept
     events.write(connection, [events.Entry(what, "wave", wave["id"], wave["campaign_id"], "", data)], now, by)
 
 

@@ -19,7 +19,7 @@ from pipeline.audit.who import letter_choices, who
 from pipeline.cli import show, words
 from pipeline.cli.saying import chapters, spoken
 from pipeline.domain import Address, Event, IntegrityFailure, LetterState, NotFound
-from pipeline.store import events, holds, lives, stops
+from pipeline.store import events, holds, lives, stops, waves
 from pipeline.store import send as sending
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -294,6 +294,21 @@ def test_a_purged_value_is_said_to_be_purged(db: Database, now: datetime) -> Non
     assert "the reason given was purged; only its hash is kept" in shown
     assert "Ms A." not in shown
     assert list(found.texts.values()) == [None]
+
+
+def test_why_a_wave_was_rejected_is_told_until_it_is_purged(db: Database, now: datetime) -> None:
+    made = world.story(db, now)
+    with db.write() as connection:
+        connection.execute(update(t.waves).values(state="rendered"))
+        said = {"by": "person:3", "person_id": None, "method": "training", "signature": "", "now": now}
+        waves.record(connection, waves.by_id(connection, made.wave), accepted=False, reason="Ms A. is away", **said)  # type: ignore[arg-type]
+    assert "why: Ms A. is away" in told(record(db, made.reference), now)
+    with db.write() as connection:
+        connection.execute(update(t.texts).values(value=None, salt=None))
+    shown = told(record(db, made.reference), now)
+    assert "why: the reason" not in shown
+    assert shown.count("the reason given was purged; only its hash is kept") == 2  # with the approval, and in the log
+    assert "Ms A." not in shown
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\u2066{braces} %s\r\nSecond: line"

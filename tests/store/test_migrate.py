@@ -1,17 +1,22 @@
 """Migrations and tables.py build the same schema, and a database says clearly when it does not fit this release."""
 
+import hashlib
 import re
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.domain import ConfigurationError
-from pipeline.store import migrate
+from pipeline.store import events, migrate
+from pipeline.store import tables as t
 from pipeline.store.db import Database
 from pipeline.store.tables import metadata
 from tests.databases import MIGRATIONS, administer, named
+from tests.seed import wave_of_letters
 
 POSTGRES_SCHEMA = """
 SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' '
@@ -76,6 +81,35 @@ def test_migrations_from_every_revision_end_in_the_schema_of_tables(empty_pair: 
         metadata.create_all(connection)
     assert schema(migrated) == schema(made)
     assert any("trigger" in sql.lower() for sql in schema(made))
+
+
+def test_reasons_given_in_clear_move_out_of_the_approvals_which_stay_append_only(empty_pair: list[Database]) -> None:
+    db, now = empty_pair[0], datetime(2026, 3, 1, tzinfo=UTC)
+    migrate.upgrade(db, MIGRATIONS, to="202611240842_registry_dumps")
+    wave = wave_of_letters(db, now, 1)
+    with db.write() as connection:
+        known = events.keep_text(connection, "reason", "Ms A. telephoned", now)
+        data = {"reason": known}
+        entry = events.Entry("wave.rejected_by", "wave", wave, 1, "", data)
+        events.write(connection, [entry], now, "person:2")
+        word = {"wave_id": wave, "accepted": 0, "method": "password", "at": now}
+        for by, reason in (("person:2", "Ms A. telephoned"), ("person:3", "Mr B. wrote"), ("person:4", "")):
+            digest = hashlib.sha256(by.encode()).digest()
+            connection.execute(insert(t.approvals).values(by=by, reason=reason, manifest_sha256=digest, **word))
+    migrate.upgrade(db, MIGRATIONS)
+    with db.read() as connection:
+        found = connection.execute(select(t.approvals.c.reason).order_by(t.approvals.c.id)).scalars().all()
+        assert found[0] == known
+        assert [events.read_text(connection, one) for one in found[:2]] == ["Ms A. telephoned", "Mr B. wrote"]
+        assert found[2] == ""
+        salted = connection.execute(select(t.texts.c.sha256, t.texts.c.salt, t.texts.c.value)).all()
+        assert all(hashlib.sha256(row.salt + row.value.encode()).digest() == row.sha256 for row in salted)
+        assert len(salted) == 2
+    with pytest.raises(DBAPIError, match="append-only"), db.write() as connection:
+        connection.execute(update(t.approvals).values(reason="x"))
+    with empty_pair[1].write() as connection:
+        metadata.create_all(connection)
+    assert schema(db) == schema(empty_pair[1])
 
 
 def test_upgrading_twice_changes_nothing(db: Database) -> None:
