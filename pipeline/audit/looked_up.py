@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.audit.lookup import LookUp, in_force
 from pipeline.audit.record import Rows
 from pipeline.domain import Address, NotFound
-from pipeline.store import log, lookups
+from pipeline.store import log, lookups, send
 from pipeline.store import who as store
 from pipeline.store.db import Connection
 
@@ -39,6 +39,10 @@ def looked_up(connection: Connection, address: Address, asked: Address, at: date
             found.route = lookups.route_of(connection, found.network["country"])
     mailboxes = {row["mailbox"] or row["candidate"] for row in found.named(found.network)}
     found.words = lookups.words_about(connection, asked, mailboxes, at)
+    if is_today:
+        found.suppressed = send.suppressed(
+            connection, [one["mailbox"] for one in found.candidates if one["mailbox"]], at
+        )
     _letters(connection, found)
     actors = {row["by"] for row in found.words} | ({found.route["by"]} if found.route is not None else set())
     found.names = log.names_of(connection, actors)
@@ -51,7 +55,7 @@ def demand_something(found: LookUp) -> None:
         return
     raise NotFound(
         f"Nothing is known of {found.address}",
-        "no report names it, no campaign has a case about it, and no registry was asked about it",
+        "no report names it, no campaign has a case about it, and no registry's answer about it is on record",
         "Take reports in with tocsin ingest, then run: tocsin resolve",
     )
 

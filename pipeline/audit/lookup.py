@@ -1,7 +1,8 @@
 """How the contact of an address was found, told from what is stored: numbered points under headings, like a report.
 
 Pure.  Sentences are msgids with values (say.py), made into text when they are shown.  Nothing is said that a row does not
-bear out.  The points about questions are in lookup_asked.py, those about the choice in lookup_chosen.py.
+bear out.  The points about questions are in lookup_asked.py, those about the choice in lookup_chosen.py, those about
+other days in lookup_days.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,16 +12,16 @@ from typing import Any
 
 from pipeline.audit import codes
 from pipeline.audit.codes import meaning
-from pipeline.audit.lookup_codes import CARRIERS
+from pipeline.audit.lookup_codes import CARRIERS, NOTHING_SAID
 from pipeline.audit.record import Rows
-from pipeline.audit.say import Exact, Say, Word, counted, say
+from pipeline.audit.say import Exact, Say, counted, say
 from pipeline.domain import Address
 
 Row = Mapping[str, Any]
 Sentence = Say | Exact
 
+REGISTRIES = {"ripencc": "RIPE NCC", "nicbr": "NIC.br"}  # that are not called by their code in capitals
 MOST_REPORTS = 5
-MOST_READINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class LookUp:
     languages: Rows = field(default_factory=list)
     expected: dict[str, Row] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    suppressed: dict[str, str] = field(default_factory=dict)  # mailbox -> why no letter goes to it, today
 
     def named(self, network: Row | None) -> Rows:
         """Return what a reading named, in its order."""
@@ -179,9 +181,12 @@ def network_points(found: LookUp) -> Iterator[Point]:
         named = say("A person named the range {range}.", range=_registered(row))
         yield Point((named, *_used(row)))
         return
-    registered = say("The network is registered as {range}.", range=_registered(row))
+    registry = registry_name(row["registry"])
+    registered = say(
+        "The network is registered as {range}; the registry: {registry}.", range=_registered(row), registry=registry
+    )
     details = say(
-        "Its name is {name}, its handle {handle}, its holder {holder}, its country {country}.",
+        "Its name is {name}, its handle {handle}, its holder {holder}, its country (ISO 3166) {country}.",
         **{key: row[key] or unknown for key in ("name", "handle", "holder", "country")},
     )
     yield Point((registered, details, *_used(row)))
@@ -191,7 +196,26 @@ def network_points(found: LookUp) -> Iterator[Point]:
 
 def _why(row: Row) -> Iterator[Sentence]:
     if row["why"]:
-        yield say("The reason: {why}.", why=meaning(codes.WHY_NONE | codes.REJECTED, row["why"]))
+        yield say("The reason: {why}.", why=reason(row["why"]))
+
+
+def reason(code: str) -> Sentence:
+    """Return in words why an answer names nobody, or says nothing."""
+    known = codes.WHY_NONE | codes.REJECTED | NOTHING_SAID
+    if code in known or not code:
+        return meaning(known, code) if code else say("not said")
+    kind, _, rest = code.partition(" ")
+    if kind == "status" and rest.isdecimal():
+        return say("status {status}", status=rest)
+    if kind == "failed":
+        return say("the connection failed: {code}", code=rest)
+    if kind == "abuse-handle":
+        return say("it names the contact by its handle alone: {handle}", handle=rest)
+    return Exact(code)
+
+
+def registry_name(code: str) -> Sentence:
+    return Exact(REGISTRIES.get(code, code.upper())) if code else say("not said")
 
 
 def _used(row: Row) -> Iterator[Sentence]:
@@ -211,62 +235,3 @@ def extent(row: Row) -> Say:
 
 def _registered(row: Row) -> Say:
     return say("{first} to {last}", first=row["registered_first"], last=row["registered_last"])
-
-
-def validity_points(found: LookUp) -> Iterator[Point]:
-    """How long this holds, and what comes next."""
-    row = found.network
-    if row is not None:
-        since = {"since": row["valid_from"]}
-        if row["valid_to"] is not None:
-            held = say("This reading held from {since} to {at}, when it was ended.", at=row["valid_to"], **since)
-        elif row["expires_at"] <= found.at:
-            old = row["expires_at"]
-            held = say("This reading is of {since} and out of date since {at}: it is asked anew.", at=old, **since)
-        else:
-            until = row["expires_at"]
-            held = say("This reading is of {since} and is used until {at}; then it is asked anew.", at=until, **since)
-        yield Point((held,))
-    ports = {target["id"]: target["port"] for target in found.targets}
-    for case in found.cases if found.is_today else ():
-        port = ports[case["target_id"]]
-        state = say("Case {case} is now: {state}.", case=case["id"], state=Word("case", case["state"]))
-        words, lines = _next(case, _named(found.address, port))
-        yield Point((state, words), lines)
-
-
-def _next(case: Row, target: str) -> tuple[Sentence, tuple[Sentence, ...]]:
-    """Return what comes next in words, and the command for it."""
-    waits = case["state"] in ("seen", "no_contact")
-    command = "tocsin resolve" if waits else f"tocsin explain {target}"
-    if waits and case["due_at"] is not None:
-        return say("It is looked up when contacts are looked for after {at}:", at=case["due_at"]), (Exact(command),)
-    if waits:
-        return say("It is not looked up again by itself."), ()
-    return say("What comes next is told by:"), (Exact(command),)
-
-
-def _named(address: Address, port: int) -> str:
-    """Return a target as `tocsin explain` takes it."""
-    if not port:
-        return str(address)
-    return f"'[{address}]:{port}'" if address.version == 6 else f"{address}:{port}"
-
-
-def earlier_points(found: LookUp) -> Iterator[Point]:
-    """What was read before, and after, each reading with the days on which it held."""
-    others = [row for row in found.networks if found.network is None or row["id"] != found.network["id"]]
-    for row in others[-MOST_READINGS:]:
-        usable = [one["mailbox"] for one in found.named(row) if not one["rejected"] and one["mailbox"]]
-        values = {"range": extent(row), "since": row["valid_from"], "holder": row["holder"] or say("not said")}
-        if row["valid_to"] is None:
-            held = say("A reading for {range} (holder: {holder}) has held since {since}.", **values)
-        else:
-            held = say(
-                "From {since} to {at} a reading for {range} held (holder: {holder}).", at=row["valid_to"], **values
-            )
-        if usable:
-            named = say("It named, best first: {mailboxes}.", mailboxes=tuple(usable))
-        else:
-            named = say("It named nobody who could be written to.")
-        yield Point((held, named))

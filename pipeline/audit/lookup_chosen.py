@@ -13,6 +13,7 @@ from pipeline.domain import Tier
 
 Row = Mapping[str, Any]
 
+ALONE = ("digest", "partner")  # routes by which a country's cases go to one mailbox, before the networks' own
 TIERS = {str(tier): text for tier, text in codes.TIERS.items()}
 
 
@@ -22,6 +23,17 @@ def tier(row: Row) -> Sentence:
 
 def usable(named: Rows) -> Rows:
     return [row for row in named if not row["rejected"]]
+
+
+def stopped(found: LookUp, row: Row) -> Sentence | Word | None:
+    """Return why no letter goes to a mailbox although the reading named it: what was said since.  None if nothing was."""
+    if reason := found.suppressed.get(row["mailbox"] or ""):
+        return Word("reason", reason)
+    return meaning(codes.REJECTED, "by-person") if _is_rejected(found, row) else None
+
+
+def _is_rejected(found: LookUp, row: Row) -> bool:
+    return any(word["verdict"] == "reject" and word["mailbox"] == row["mailbox"] for word in found.words)
 
 
 # --- who could be written to -----------------------------------------------------------------------------------------
@@ -39,9 +51,24 @@ def weighed_points(found: LookUp) -> Iterator[Point]:
             sentences.append(say("To be noted: {note}.", note=meaning(codes.NOTES, row["note"])))
         if row["state"] in codes.MAILBOXES:
             sentences.append(say("To be noted: {note}.", note=meaning(codes.MAILBOXES, row["state"])))
+        if (why := stopped(found, row)) is not None:
+            sentences.append(say("Today no letter goes to it: {why}.", why=why))
         yield Point(tuple(sentences), tuple(_place(found, row)))
+    if any(row["tier"] for row in named):
+        yield Point(tuple(_order(named)))
     if not named and found.network is not None:
         yield Point((say("Nobody was found who may be written to."),))
+
+
+def _order(named: Rows) -> Iterator[Sentence]:
+    """Say by which rule they stand in this order (resolve/choose.py, resolve/parent.py), and what confidence is."""
+    if len(named) > 1 and any(row["note"] in ALONE for row in named):
+        yield say("The order: the mailbox of the country's route; then answer by answer, as they were asked for.")
+    elif len(named) > 1:
+        yield say("The order: answer by answer, as they were asked for.")
+    if len(named) > 1:
+        yield say("Within one answer, the one that is surer to be meant for such letters comes first.")
+    yield say("Confidence is set by a fixed rule, by how and where a mailbox was named; it is not a measured chance.")
 
 
 def rejected_points(found: LookUp) -> Iterator[Point]:
@@ -88,9 +115,7 @@ def word_points(found: LookUp) -> Iterator[Point]:
         decided = say("So it was decided by {who} on {at}.", who=who, at=found.route["at"])
         yield Point((meaning(ROUTES, found.route["kind"], values), decided))
     elif country:
-        yield Point(
-            (say("There is no route for {country}: the network's own contact is the one to be told.", country=country),)
-        )
+        yield Point((say("No route is set for {country}: the order above decides.", country=country),))
 
 
 # --- who was chosen --------------------------------------------------------------------------------------------------
@@ -127,8 +152,10 @@ def _because(found: LookUp, link: Row) -> Iterator[Sentence]:
     elif len(same) == 1:
         yield say("It is the only one that may be written to.")
     elif place == 0:
-        yield say("It comes first of the {count} that may be written to.", count=len(same))
-    if link["tier"] >= Tier.PARENT:
+        yield say("It comes first of the {count} that the reading found fit.", count=len(same))
+    if link["note"] in ALONE:
+        yield say("By the route of the country it is told, whether the network has a contact of its own or not.")
+    elif link["tier"] >= Tier.PARENT:
         yield say("It is not the contact of the network itself, for whom nobody was found who may be written to.")
     for row in same[:place]:
         yield meaning(BEFORE, _skipped(found, row), {"mailbox": row["mailbox"]})
@@ -139,14 +166,19 @@ def _because(found: LookUp, link: Row) -> Iterator[Sentence]:
 def _skipped(found: LookUp, row: Row) -> str:
     if row["state"] == "dead":
         return "dead"
-    said = any(word["verdict"] == "reject" and word["mailbox"] == row["mailbox"] for word in found.words)
-    return "rejected" if said else "other"
+    if _is_rejected(found, row):
+        return "rejected"
+    return "suppressed" if row["mailbox"] in found.suppressed else "other"
 
 
 def _after(link: Row, row: Row) -> Sentence:
     values = {"mailbox": row["mailbox"], "tier": tier(row), "confidence": row["confidence"]}
+    if row["step"] == link["step"] is not None and row["confidence"] < link["confidence"]:
+        return meaning(AFTER, "answer", values)
     if row["tier"] > link["tier"]:
         return meaning(AFTER, "tier", values)
+    if link["note"] in ALONE and row["tier"] < link["tier"]:
+        return meaning(AFTER, "route", values)
     if row["tier"] == link["tier"] and row["confidence"] < link["confidence"]:
         return meaning(AFTER, "confidence", values)
     return meaning(AFTER, "order", values)

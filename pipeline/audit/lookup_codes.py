@@ -12,8 +12,8 @@ CARRIERS = {
 }
 
 ASKED = {
-    "override": "On {at} the word of a person was followed, and nobody was asked.",
-    "dump": "On {at} the file that the registry publishes, imported here, was read, and nobody was asked.",
+    "override": "The word that a person gave on {at} was followed, and nobody was asked.",
+    "dump": "The file that the registry publishes, imported here on {at}, was read, and nobody was asked.",
     "network": "On {at} the registry's RDAP server {host} was asked for the network around {address}.",
     "whois": "On {at} the WHOIS server {host} was asked about {address}.",
     "page": "On {at} the national registry's page at {host} was asked about {address}.",
@@ -73,12 +73,15 @@ NOTHING_SAID = {
 
 AFTER = {
     "tier": "{mailbox} comes next: it is farther from the network ({tier}).",
+    "answer": "{mailbox} comes next: the same answer names it, with less confidence ({confidence} of 100).",
     "confidence": "{mailbox} comes next: it is named in the same way, with less confidence ({confidence} of 100).",
     "order": "{mailbox} comes next: it stands after it.",
+    "route": "{mailbox} comes next, although it is nearer to the network ({tier}): the route of the country goes first.",
 }
 
 BEFORE = {
-    "dead": "{mailbox} comes before it, but mail to it came back.",
+    "dead": "{mailbox} comes before it, but mail to it came back or was refused.",
+    "suppressed": "{mailbox} comes before it, but it is on the do-not-write list.",
     "rejected": "{mailbox} comes before it, but a person has said that it must not be written to.",
     "other": "{mailbox} comes before it, and was not taken when this was decided.",
 }

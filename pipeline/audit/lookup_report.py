@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pipeline.audit import lookup, lookup_asked, lookup_chosen
+from pipeline.audit import lookup, lookup_asked, lookup_chosen, lookup_days
 from pipeline.audit.lookup import LookUp, Part, Point
 from pipeline.audit.record import plain_row
 from pipeline.audit.say import Say, say
@@ -20,8 +20,8 @@ HEADINGS: tuple[tuple[Say, Callable[[LookUp], Iterator[Point]]], ...] = (
     (say("Who was chosen, and why"), lookup_chosen.chosen_points),
     (say("In which language"), lookup_chosen.language_points),
     (say("What was written"), lookup_chosen.letter_points),
-    (say("What was read at other times"), lookup.earlier_points),
-    (say("How long this holds, and what comes next"), lookup.validity_points),
+    (say("What was read at other times"), lookup_days.earlier_points),
+    (say("How long this holds, and what comes next"), lookup_days.validity_points),
 )
 
 

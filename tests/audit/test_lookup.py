@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from pipeline.audit import codes, lookup_codes, lookup_report
 from pipeline.audit.looked_up import demand_something, looked_up, unwritten
-from pipeline.audit.lookup import LookUp, in_force
-from pipeline.audit.lookup_asked import reason
+from pipeline.audit.lookup import LookUp, in_force, reason
+from pipeline.audit.lookup_asked import address_in
 from pipeline.cli import numbered
 from pipeline.cli.saying import spoken
 from pipeline.domain import Address, ContactState, NotFound, Outcome, StepKind, Tier
@@ -66,13 +66,13 @@ def test_the_report_goes_from_the_reports_to_the_letter_in_order(db: Database, n
         "It answered, and named abuse@isp.example, noc@isp.example, hostmaster@registry.example.",
         "question: https://rdap.registry.example/ip/192.0.2.10 answer 2: 2 bytes, application/rdap+json SHA-256",
         "It answered with mail servers (MX): the domain takes mail.",
-        "The network is registered as 192.0.2.0 to 192.0.2.255. Its name is EXAMPLE-NET, its handle NET-1",
+        "The network is registered as 192.0.2.0 to 192.0.2.255; the registry: RIPE NCC. Its name is EXAMPLE-NET, its",
         "What was found is used for the whole of it.",
         "abuse@isp.example: abuse role of the network. Confidence: 90 of 100.",
         "read in answer 2, at entities[0].vcardArray[1][3]",
         "hostmaster@registry.example: the registry's own desk, not the network's.",
-        "There is no route for FR: the network's own contact is the one to be told.",
-        "For case 1, abuse@isp.example was chosen. It comes first of the 2 that may be written to. noc@isp.example"
+        "No route is set for FR: the order above decides.",
+        "For case 1, abuse@isp.example was chosen. It comes first of the 2 that the reading found fit. noc@isp.example"
         " comes next: it stands after it. Its domain takes mail, as the DNS said on 2026-03-01T11:00:00Z.",
         "letter 1 to Abuse@isp.example was written, in the campaign test; it is now: handed to our relay. On that day"
         " the reading of 2026-03-01T11:00:00Z held, for 192.0.2.0 to 192.0.2.255. It named, best first:"
@@ -105,7 +105,7 @@ def test_a_case_that_was_not_looked_up_yet_is_told_as_that(db: Database, now: da
         case = world.case(connection, now, world.campaign(connection, now, "test"), world.target(connection, now))
     found = gathered(db, now)
     demand_something(found)
-    assert "Nobody has been asked about it." in told(found)
+    assert "No answer about its network is on record." in told(found)
     assert f"For case {case}, nobody has been chosen yet." in told(found)
     assert "It is looked up when contacts are looked for after 2026-03-01T10:00:00Z: tocsin resolve" in told(found)
 
@@ -148,7 +148,7 @@ def test_an_address_that_carries_another_says_which_one_was_looked_up(now: datet
             "override",
             "contacts",
             "",
-            "On 2026-03-01T10:00:00Z the word of a person was followed, and nobody was asked.",
+            "The word that a person gave on 2026-03-01T10:00:00Z was followed, and nobody was asked.",
         ),
     ],
 )
@@ -156,6 +156,106 @@ def test_what_came_back_is_told_in_words(now: datetime, kind: str, outcome: str,
     found = LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=[asked(now, kind, outcome, why)])
     assert sentence in told(found)
     assert ("what came is not kept" in told(found)) == (kind != "override")
+
+
+@pytest.mark.parametrize(
+    ("question", "address"),
+    [
+        ("https://rdap.example/ip/192.0.2.9", "192.0.2.9"),
+        ("https://rdap.example/ip/2001:db8::9", "2001:db8::9"),
+        ("whois://192.0.2.1:43/n + 192.0.2.9", "192.0.2.9"),
+        ("whois://whois.example:43/-r 2001:db8::9", "2001:db8::9"),
+        ("whois://whois.example:43/192.0.2.9/e", "192.0.2.9"),
+        ("https://page.example/search#query=192.0.2.9", "192.0.2.9"),
+        ("dns:TXT/9.2.0.192.origin.example", "192.0.2.9"),
+        ("dns:TXT/" + "9." + "0." * 23 + "8.b.d.0.1.0.0.2.origin6.example", "2001:db8::9"),
+        ("dns:HOST/192.0.2.9", "192.0.2.9"),
+        ("dns:TXT/0.0.8.b.d.0.1.0.0.2.origin6.example", None),
+        ("https://rdap.example/ip/", None),
+        ("", None),
+    ],
+)
+def test_the_address_that_a_question_was_about_is_read_off_its_text(question: str, address: str | None) -> None:
+    assert address_in(question) == (None if address is None else ip_address(address))
+
+
+def test_an_answer_about_a_neighbour_is_told_as_such(now: datetime) -> None:
+    neighbour = {**asked(now, "network", "contacts", ""), "question": "https://rdap.example/ip/192.0.2.9"}
+    again = {**asked(now, "whois", "contacts", ""), "question": "whois://whois.example:43/192.0.2.9", "number": 1}
+    text = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=[neighbour, again]))
+    assert "was asked for the network around 192.0.2.9." in text
+    assert "was asked about 192.0.2.9." in text
+    assert text.count("192.0.2.10 was not asked about by itself: what was found for its range is used for it.") == 1
+    own = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=[asked(now, "network", "contacts", "")]))
+    assert "was asked for the network around 192.0.2.10." in own
+    assert "by itself" not in own
+
+
+def test_an_entry_of_a_dump_is_told_with_its_file(now: datetime) -> None:
+    question = "dump:ripencc/ripe.db.inetnum.gz@0123456789ab/192.0.2.0 - 192.0.2.255"
+    read = {**asked(now, "dump", "contacts", ""), "question": question}
+    text = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=[read]))
+    assert (
+        "read in the file ripe.db.inetnum.gz of RIPE NCC (its SHA-256 begins with 0123456789ab), at"
+        " 192.0.2.0 - 192.0.2.255" in text
+    )
+
+
+def test_bytes_that_we_wrote_down_ourselves_are_not_said_to_have_come_so(now: datetime) -> None:
+    kept = {"answer": 3, "sha256": bytes(32), "content_type": "application/json", "bytes": 2}
+    said = {**asked(now, "mail", "contacts", "mx"), "question": "dns:MAIL/isp.example", **kept}
+    text = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=[said]))
+    assert "answer 3: 2 bytes, application/json, in a form of our own" in text
+
+
+def test_an_unusable_answers_reason_is_told_in_words(now: datetime) -> None:
+    none = {"registered_first": None, "registered_last": None, "outcome": "unusable", "why": "wrong-network"}
+    text = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now, **none)))
+    assert "The registry's answer could not be used. The reason: it speaks of another network." in text
+
+
+def link(id_: int, mailbox: str, tier: Tier, confidence: int, step: int, note: str = "") -> dict[str, Any]:
+    names = {"candidate": mailbox, "mailbox": mailbox, "note": note, "rejected": "", "path": ""}
+    row = {"id": id_, "netblock_id": 1, "contact_id": id_, "tier": int(tier), "confidence": confidence, "step": step}
+    return {**row, **names, "rank": id_ - 1, "state": "untested"}
+
+
+def chosen(now: datetime, *candidates: dict[str, Any], **values: Any) -> str:
+    """Return the report where the first of these was chosen."""
+    case = {"id": 1, "campaign_id": 1, "campaign": "test", "target_id": 1, "state": "resolved", "created_at": now}
+    case |= {"netblock_contact_id": candidates[0]["id"], "netblock_id": 1, "due_at": None}
+    rows: dict[str, Any] = {"cases": [case], "targets": [{"id": 1, "port": 0}], "candidates": list(candidates)}
+    return told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), **rows, **values))
+
+
+def test_a_country_whose_cases_go_to_its_team_alone_is_not_said_to_lack_contacts(now: datetime) -> None:
+    team = link(1, "reports@cert.example", Tier.CERT, 45, 1, "digest")
+    text = chosen(now, team, link(2, "abuse@isp.example", Tier.ROLE, 90, 0))
+    assert "By the route of the country it is told, whether the network has a contact of its own or not." in text
+    assert "abuse@isp.example comes next, although it is nearer to the network (abuse role of the network)" in text
+    assert "The order: the mailbox of the country's route; then answer by answer" in text
+    assert "for whom nobody was found" not in text
+    parent = chosen(now, link(1, "abuse@above.example", Tier.PARENT, 50, 1))
+    assert "for whom nobody was found" in parent
+
+
+def test_of_one_answer_the_surer_mailbox_comes_first(now: datetime) -> None:
+    remark = link(1, "abuse@isp.example", Tier.REMARK, 70, 0)
+    text = chosen(now, remark, link(2, "old@isp.example", Tier.ROLE, 30, 0, "marked-invalid"))
+    assert "old@isp.example comes next: the same answer names it, with less confidence (30 of 100)." in text
+    assert "Within one answer, the one that is surer to be meant for such letters comes first." in text
+
+
+def test_a_mailbox_that_must_not_be_written_to_any_more_is_told_as_such(db: Database, now: datetime) -> None:
+    first, second = link(1, "abuse@isp.example", Tier.ROLE, 90, 0), link(2, "noc@isp.example", Tier.ROLE, 50, 0)
+    text = chosen(now, second, first | {"rank": 0}, suppressed={"noc@isp.example": "asked"})
+    assert "noc@isp.example: abuse role of the network. Confidence: 50 of 100. Today no letter goes to it: they" in text
+    world.story(db, now)
+    with db.write() as connection:
+        values = {"mailbox": "abuse@isp.example", "reason": "asked", "by": "system:op", "at": now}
+        add(connection, t.suppressions, **values)
+    assert "Confidence: 90 of 100. Today no letter goes to it: they asked." in told(gathered(db, now + DAY))
+    assert "Today" not in told(gathered(db, now + DAY, is_today=False))
 
 
 def asked(at: datetime, kind: str, outcome: str, why: str) -> dict[str, Any]:
@@ -182,16 +282,16 @@ def reading(id_: int, since: datetime, **values: Any) -> dict[str, Any]:
     return {"id": id_, "outcome": "contacts", "why": "", "source": "", **ends, **registered, **names, **times, **values}
 
 
-def test_a_question_that_was_asked_for_another_address_is_told_as_that(now: datetime) -> None:
+def test_a_question_that_was_asked_in_an_earlier_look_up_is_told_as_that(now: datetime) -> None:
     steps = [asked(now, "network", "contacts", ""), {**asked(now - HOUR, "mail", "contacts", "mx"), "number": 1}]
     found = LookUp(ADDRESS, ADDRESS, now, network=reading(1, now), steps=steps)
-    assert told(found).count("That had been asked before, for another address") == 1
+    assert told(found).count("That had been asked in an earlier look-up") == 1
 
 
 def test_the_range_that_an_answer_is_used_for_is_told_apart_from_the_registered_one(now: datetime) -> None:
     wide = {"registered_first": IPv4Address("192.0.0.0"), "registered_last": IPv4Address("192.15.255.255")}
     text = told(LookUp(ADDRESS, ADDRESS, now, network=reading(1, now, **wide)))
-    assert "registered as 192.0.0.0 to 192.15.255.255." in text
+    assert "registered as 192.0.0.0 to 192.15.255.255;" in text
     assert "What was found is used for 192.0.2.0 to 192.0.2.255, and no further." in text
 
 
@@ -238,13 +338,16 @@ def test_why_one_was_chosen_and_not_another_is_told(db: Database, now: datetime,
         ).mappings()
         connection.execute(update(t.cases).values(netblock_contact_id=second.one()["id"]))
         far, _ = world.candidate(connection, now, made.network, 3, "abuse@above.example")
-        parent = {"tier": int(Tier.PARENT), "confidence": 50}
+        parent = {"tier": int(Tier.PARENT), "confidence": 50, "step": 1}
         connection.execute(update(t.netblock_contacts).where(t.netblock_contacts.c.id == far).values(**parent))
         dead = {"state": ContactState.DEAD.value}
         connection.execute(update(t.contacts).where(t.contacts.c.mailbox == "abuse@isp.example").values(**dead))
         assert connection.execute(t.netblock_contacts.select().where(mine, first)).first() is not None
     text = told(gathered(db, now + DAY))
-    assert "noc@isp.example was chosen. abuse@isp.example comes before it, but mail to it came back." in text
+    assert (
+        "noc@isp.example was chosen. abuse@isp.example comes before it, but mail to it came back or was refused."
+        in text
+    )
     assert "abuse@above.example comes next: it is farther from the network (of the network above)." in text
 
 

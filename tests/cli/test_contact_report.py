@@ -115,7 +115,7 @@ def test_an_answer_that_was_changed_is_never_printed(tocsin: Tocsin, db: Databas
 def test_an_earlier_day_is_told_as_it_stood(tocsin: Tocsin) -> None:
     said = tocsin("resolve", "--explain", ADDRESS, "--at", "2026-03-01T10:30:00Z").out
     assert "What follows is as it stood on 2026-03-01T10:30:00Z." in " ".join(said.split())
-    assert "Nobody has been asked about it." in said
+    assert "No answer about its network is on record." in said
     assert "What was written" not in said
 
 
