@@ -22,7 +22,7 @@ from pipeline.resolve.work import MOST_AT_HOST, Work, forget_dropped, hand_over,
 from pipeline.resolve.work import ResolveSettings as ResolveSettings
 from pipeline.resolve.work import Resolving as Resolving
 from pipeline.store import answers as kept_answers
-from pipeline.store import budgets, netblocks
+from pipeline.store import budgets, netblocks, overrides
 from pipeline.store import dumps as dump_store
 from pipeline.store import resolve as store
 from pipeline.store.db import Connection
@@ -115,8 +115,10 @@ def _settle_at_once(
     lease = Lease(run.worker_id, work.lease)
     left = sorted((address for address in by_address if address not in work.cases), key=int)
     for address, case_ids in by_address.items():
-        work.cases[address] += case_ids
+        before = work.cases[address]  # a word takes cases away from whoever holds them: they are claimed a second time
+        before += [case for case in case_ids if case not in before]
     with run.db.write() as connection:
+        _hear(connection, run, work, now)
         store.settle_special(connection, special, lease, now, BY)
         store.put_off(connection, weak, lease, now + LOOK_AGAIN)
         covered = _known(connection, run, left, now)
@@ -133,6 +135,14 @@ def _settle_at_once(
             answers.begin(run, work, findings, cell)
     if findings:
         _go_on(run, work, findings)
+
+
+def _hear(connection: Connection, run: Resolving, work: Work, now: datetime) -> None:
+    """Go by what people say now: a run may take days, and what is under way was asked before the last word came."""
+    words = overrides.revision(connection, now)
+    if words != work.words:
+        work.words = words
+        run.rules.spoken.hear(overrides.in_force(connection, now))
 
 
 def _known(connection: Connection, run: Resolving, addresses: Sequence[Address], now: datetime) -> dict[Address, Known]:
@@ -187,20 +197,40 @@ def _settle(
     found = {
         case: settled
         for address, known in covered.items()
-        for settled in [_settled(run, known, address)]
+        for settled in [_settled(run, known, address, now)]
         for case in work.cases.pop(address)
     }
     store.settle(connection, found, Lease(run.worker_id, work.lease), now, BY)
     _forget(work, found)
 
 
-def _settled(run: Resolving, known: Known, address: Address) -> Settled:
+def _settled(run: Resolving, known: Known, address: Address, now: datetime) -> Settled:
     """Take the first contact that lives and that no person objects to; a dead one rather than none."""
+    until = _holds_until(run, known, address, now)
     links = [link for link in known.links if not run.rules.spoken.objection(link.mailbox, address)]
     best = next((link for link in links if not link.is_dead), links[0] if links else None)
     if best is None:
-        return Settled(known.netblock_id, None, None, _nobody(known.outcome), known.expires_at)
-    return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, known.expires_at)
+        return Settled(known.netblock_id, None, None, _nobody(known.outcome), until)
+    return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, until)
+
+
+def _holds_until(run: Resolving, known: Known, address: Address, now: datetime) -> datetime | None:
+    """Return when to look again: when the network's time is over, or the first of the words that had a say in it ends.
+
+    At once if a person named another contact, or rejected all that were found, while the address was being looked up.
+    """
+    words = run.rules.spoken
+    if not _is_override(known) and (
+        words.told(address) is not None
+        or (known.links and all(words.objection(link.mailbox, address) for link in known.links))
+    ):
+        return now
+    mailboxes = [*(link.mailbox for link in known.links), *known.objected]
+    return _first(known.expires_at, words.ends(mailboxes, address))
+
+
+def _first(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def _nobody(outcome: Outcome) -> Outcome:
@@ -256,6 +286,7 @@ def _store(
     for budget, until in findings.refused.items():
         budgets.postpone(connection, budget, until)
         work.not_before[budget] = max(until, work.not_before.get(budget, until))
+    _hear(connection, run, work, now)
     kept_answers.keep(connection, findings.kept.values())
     touched = dict.fromkeys(look_up.cell for look_up, _ in findings.found)
     touched |= dict.fromkeys(look_up.cell for look_up in findings.ended)
@@ -301,7 +332,8 @@ def _learnt(run: Resolving, found: Found, address: Address, now: datetime) -> Le
     if answer.cached is None:  # a definite "no such network": it speaks of this address alone
         answer = replace(answer, cached=(address, address))
     since = found.raw.at if any(step.kind is StepKind.DUMP for step in found.steps) else now
-    return Learnt(answer, usable, found.raw, since + keep, found.steps)
+    ends = run.rules.spoken.ends((each.mailbox for each in answer.candidates), address)
+    return Learnt(answer, usable, found.raw, min(since + keep, ends or since + keep), found.steps)
 
 
 def _put_off(connection: Connection, run: Resolving, work: Work, findings: Findings, now: datetime) -> None:

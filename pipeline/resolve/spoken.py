@@ -1,13 +1,14 @@
 """What people said about contacts, as a look-up goes by it: whom a range is to be told through, and who is not written to.
 
-Pure.  Of words on ranges around one address the narrowest counts, of one range the newest first.
+Pure.  Of words on ranges around one address the narrowest counts, of one range the newest first.  A word may end by
+itself: what was found by it holds no longer than that.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pipeline.domain import Address, Answer, Candidate, NetworkAnswer, Outcome, Step, StepKind, Tier
 from pipeline.resolve.flat import Flat
@@ -36,6 +37,8 @@ class Word(Protocol):
     def spelling(self) -> str: ...
     @property
     def at(self) -> datetime: ...
+    @property
+    def until(self) -> datetime | None: ...
 
 
 @dataclass(slots=True)
@@ -58,30 +61,53 @@ class Told:
         return int(self.range[1])
 
 
+class Objection(NamedTuple):
+    """Where a mailbox must not be written to, None: anywhere; and until when, None: until it is lifted."""
+
+    within: Range | None
+    until: datetime | None
+
+
 class Spoken:
     """All words in force, the newest first."""
 
     def __init__(self, words: Iterable[Word] = ()) -> None:
+        self.hear(words)
+
+    def hear(self, words: Iterable[Word]) -> None:
+        """Go by these words from now on: a run may take days, and people speak meanwhile."""
         told: dict[Range, Told] = {}
-        self._rejected: dict[str, list[Range | None]] = defaultdict(list)
+        self._rejected: dict[str, list[Objection]] = defaultdict(list)
         for word in words:
             within = (word.first, word.last) if word.first is not None and word.last is not None else None
             if word.verdict == "reject":
-                self._rejected[word.mailbox].append(within)
+                self._rejected[word.mailbox].append(Objection(within, word.until))
             elif within is not None:
                 told.setdefault(within, Told(within)).words.append(word)
         self._told = Flat(told.values())
 
     def objection(self, mailbox: str, address: Address) -> str:
         """Return BY_A_PERSON if somebody said that the mailbox must not be written to about this address, or nothing."""
-        ranges = self._rejected.get(mailbox, ())
-        return BY_A_PERSON if any(one is None or covers(one, address) for one in ranges) else ""
+        return BY_A_PERSON if self._objections(mailbox, address) else ""
+
+    def _objections(self, mailbox: str, address: Address) -> list[Objection]:
+        said = self._rejected.get(mailbox, ())
+        return [one for one in said if one.within is None or covers(one.within, address)]
+
+    def ends(self, mailboxes: Iterable[str], address: Address) -> datetime | None:
+        """Return when the first of the words that had a say about an address ends by itself; None if none does.
+
+        Those are what is to be used around it, and the rejections of any of these mailboxes.
+        """
+        told = self.told(address)
+        ends = [word.until for word in told.words] if told is not None else []
+        ends += [one.until for mailbox in mailboxes for one in self._objections(mailbox, address)]
+        return min((end for end in ends if end is not None), default=None)
 
     def alike(self, mailboxes: Iterable[str], around: Range, address: Address) -> Range:
         """Return the part of a range around an address in which the same rejections of these mailboxes hold."""
         first, last, kind = int(around[0]), int(around[1]), type(address)
-        ranges = [one for mailbox in mailboxes for one in self._rejected.get(mailbox, ()) if one is not None]
-        for one in ranges:
+        for one in [said.within for mailbox in mailboxes for said in self._rejected.get(mailbox, ()) if said.within]:
             for border in (int(one[0]), int(one[1]) + 1) if one[0].version == address.version else ():
                 if first < border <= last:
                     first, last = (border, last) if border <= int(address) else (first, border - 1)

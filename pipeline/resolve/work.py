@@ -119,6 +119,7 @@ class Work:
     not_before: dict[str, datetime] = field(default_factory=dict)  # by budget: no slot is free earlier
     under_way: dict[int, Pending] = field(default_factory=dict)
     at_host: Counter[str] = field(default_factory=Counter)
+    words: object = None  # which of people's words on contacts this run goes by
     remembered: dict[str, Heard] = field(default_factory=dict)  # by the question's text
     failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
     asked: int = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from pipeline.domain import Address, NotFound
 from pipeline.store import anew, events
@@ -65,6 +65,13 @@ class Said:
 def in_force(connection: Connection, now: datetime) -> list[Override]:
     """Return every override that holds now, the newest first."""
     return _overrides(connection, _in_force(now))
+
+
+def revision(connection: Connection, now: datetime) -> tuple[object, ...]:
+    """Return what is another one as soon as other words are in force."""
+    ended = func.count().filter(overrides.c.until <= now)
+    query = select(func.max(overrides.c.id), func.count(overrides.c.lifted_at), ended)
+    return tuple(connection.execute(query).one())
 
 
 def listed(connection: Connection, now: datetime, *, every: bool = False) -> list[Override]:

@@ -282,6 +282,7 @@ class Spoke:
     id: int = 1
     spelling: str = ""
     at: datetime = NOW
+    until: datetime | None = None
 
 
 OWN = of("192.0.2.0/28", "abuse@one.example", parent="192.0.2.0/24")

@@ -145,6 +145,7 @@ class Rejected:
     verdict: str = "reject"
     spelling: str = ""
     at: datetime = NOW
+    until: datetime | None = None
 
 
 def test_whom_a_person_rejected_below_settles_nothing_there() -> None:

@@ -1,7 +1,7 @@
 """What people said about contacts: the narrowest and newest word counts, and a rejection holds where it was said."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -24,6 +24,7 @@ class Spoke:
     last: Address | None = None
     spelling: str = ""
     at: datetime = NOW
+    until: datetime | None = None
 
 
 def use(number: int, mailbox: str, first: str, last: str, spelling: str = "") -> Spoke:
@@ -148,6 +149,39 @@ def test_a_range_is_cut_where_a_rejection_begins_or_ends(address: str, first: st
     assert words.alike([], whole, ip_address(address)) == whole
     assert words.is_alike(["abuse@two.example"], whole, ip_address(address))
     assert not words.is_alike(["abuse@one.example"], whole, ip_address(address))
+
+
+def test_the_first_end_counts_of_the_words_that_have_a_say() -> None:
+    soon, later = NOW + timedelta(days=1), NOW + timedelta(days=2)
+    words = Spoken(
+        [
+            replace(NARROW, until=later),
+            replace(WIDE, until=soon),  # a narrower one counts within its range
+            replace(reject(3, "abuse@one.example"), until=later),
+            replace(reject(4, "abuse@one.example", "192.0.2.128", "192.0.2.255"), until=soon),
+            reject(5, "abuse@two.example"),
+        ]
+    )
+    inside, beside, outside = (ip_address(text) for text in ("192.0.2.64", "192.0.2.1", "198.51.100.1"))
+    assert [words.ends([], each) for each in (inside, beside, outside)] == [later, soon, None]
+    assert words.ends(["abuse@one.example", "abuse@two.example"], outside) == later
+    assert words.ends(["abuse@two.example", "abuse@other.example"], outside) is None
+    both = Spoken([replace(reject(3, "abuse@one.example"), until=later), *[replace(WIDE, until=soon)]])
+    assert both.ends(["abuse@one.example"], inside) == soon
+
+
+def test_of_one_range_the_first_end_of_its_words_counts() -> None:
+    soon = NOW + timedelta(days=1)
+    older = replace(use(3, "abuse@older.example", "192.0.2.64", "192.0.2.79"), until=soon)
+    assert Spoken([NARROW, older]).ends([], ip_address("192.0.2.70")) == soon
+
+
+def test_words_that_are_heard_later_take_the_place_of_the_former_ones() -> None:
+    words = Spoken([WIDE, reject(3, "abuse@one.example")])
+    words.hear([NARROW])
+    assert words.told(ip_address("192.0.2.1")) is None
+    assert told(words, "192.0.2.64").words == [NARROW]
+    assert words.objection("abuse@one.example", ip_address("192.0.2.1")) == ""
 
 
 def test_the_reason_is_the_one_by_which_stored_candidates_are_known() -> None:

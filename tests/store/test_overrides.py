@@ -128,6 +128,27 @@ def test_events_carry_neither_mailbox_nor_range_nor_reason(db: Database, now: da
     assert not any(word in added.data + lifted.data for word in ("isp.example", "192.0.2", "desk", "mind"))
 
 
+def test_the_revision_changes_with_every_word_that_comes_is_lifted_or_ends(db: Database, now: datetime) -> None:
+    seen: list[object] = []
+
+    def look(at: datetime) -> None:
+        with db.read() as connection:
+            seen.append(store.revision(connection, at))
+
+    look(now)
+    say(db, use(until=now + HOUR), now)
+    look(now)
+    say(db, reject(), now)
+    look(now)
+    with db.write() as connection:
+        store.lift(connection, reject(), "", now, "person:1")
+    look(now)
+    look(now + HOUR)
+    assert len(set(seen)) == 5
+    look(now + HOUR)
+    assert seen[-1] == seen[-2]
+
+
 # --- the cases concerned ---------------------------------------------------------------------------------------------
 
 
