@@ -199,7 +199,12 @@ OBJECTIONS = {
     "level_too_low": "its level of evidence is below the campaign's minimum",
     "stale": "its last check is too old",
     "contact_outdated": "its contact must be looked up anew first",
+    "own_contact": "its contact is the network's own, and is told in an ordinary wave",
     "not_own_contact": "its contact is not the network's own, and is told in a wave of others alone",
+    "inhibited": "its contact wants no letter before {at}",
+    "too_soon": "its contact had a letter not long ago, and asked for fewer",
+    "too_many_for_one_letter": "its contact has more cases than one letter may tell of; a later letter takes it up",
+    "next_wave": "the wave had no room for it; the next one takes it up",
 }
 
 KEPT = {

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline.audit.objected import after, is_current, objection, taken_back
 from pipeline.audit.record import Record, Rows
-from pipeline.audit.weigh import UNFINISHED, Ready, Rules, counting
+from pipeline.audit.weigh import NO_WISH, UNFINISHED, Contacts, Ready, Rules, Wish, counting
 
 Row = Mapping[str, Any]
 
@@ -30,6 +31,8 @@ class Explanation:
     reaches: bool = False
     network: Row | None = None
     contact: Row | None = None
+    wish: Wish = NO_WISH
+    stopped: bool = False  # a person's word, or the do-not-write list, keeps its contact from being written to
     letter: Row | None = None
     special: str = ""  # the kind of special-purpose addresses it lies in, where nobody can be asked
     exclusions: Rows = field(default_factory=list)
@@ -44,11 +47,11 @@ class Explanation:
 
 
 def explain(
-    record: Record, campaigns: Rows, told: Rows, port: int | None, rules: Rules, now: datetime
+    record: Record, campaigns: Rows, contacts: Contacts, port: int | None, rules: Rules, now: datetime
 ) -> list[Explanation]:
     """Return an explanation for each target of the record (with that port, if one is given) in each campaign.
 
-    `campaigns`: all there are.  `told`: (campaign_id, contact_id) of contacts that have a first notice already.
+    `campaigns`: all there are.
     """
     made = []
     for target in record.targets:
@@ -57,7 +60,7 @@ def explain(
         for campaign in campaigns:
             case = next((c for c in record.cases if _is(c, campaign, target)), None)
             if case is not None or campaign["closed_at"] is None:
-                made.append(_one(record, campaign, target, case, told, rules, now))
+                made.append(_one(record, campaign, target, case, contacts, rules, now))
     return made
 
 
@@ -66,13 +69,19 @@ def _is(case: Row, campaign: Row, target: Row) -> bool:
 
 
 def _one(
-    record: Record, campaign: Row, target: Row, case: Row | None, told: Rows, rules: Rules, now: datetime
+    record: Record,
+    campaign: Row,
+    target: Row,
+    case: Row | None,
+    contacts: Contacts,
+    rules: Rules,
+    now: datetime,
 ) -> Explanation:
     weighed = counting(record.claims, target, rules, now)
     if case is None:
         about = target["topic"] in json.loads(campaign["topics"])
-        verdict, after = ("out.no_case", "ingest") if about else ("out.topic", "nothing")
-        return Explanation(target, campaign, verdict, after, weighed)
+        verdict, next_ = ("out.no_case", "ingest") if about else ("out.topic", "nothing")
+        return Explanation(target, campaign, verdict, next_, weighed)
     link = next((row for row in record.candidates if row["id"] == case["netblock_contact_id"]), None)
     contact = next((row for row in record.contacts if link and row["id"] == link["contact_id"]), None)
     letter, wave = _letter(record, case)
@@ -82,17 +91,21 @@ def _one(
         "reaches": rules.meets(case["level"], campaign["minimum_level"]),
         "network": next((row for row in record.networks if row["id"] == case["netblock_id"]), None),
         "contact": contact,
+        "wish": contacts.wishes.get(contact["id"], NO_WISH) if contact else NO_WISH,
+        "stopped": contact is not None and contact["id"] in contacts.stopped,
         "letter": letter,
         "special": _special(record, case),
         "exclusions": _in_force(record.exclusions, now),
         "suppressions": [row for row in record.suppressions if row["lifted_at"] is None and _hits(row, contact)],
         "holds": [row for row in record.holds if row["released_at"] is None and _holds(row, case, contact, wave)],
     }
-    objection = _objection(case, contact, link, facts, campaign, told, rules, now)
-    verdict, after, values = _judge(case, campaign, letter, wave, objection, now)
+    objected = _objection(record, case, facts, link, campaign, contacts, rules, now)
+    verdict, next_, values = _judge(case, campaign, letter, wave, objected, now)
+    if verdict == "out.objection":
+        next_, values = after(objected, campaign, target, facts["wish"], (next_, values))
     if verdict != "in.told" and facts["exclusions"] and case["state"] != "excluded":
         verdict = "out.excluded"
-    return Explanation(target, campaign, verdict, after, weighed, values=values, **facts)
+    return Explanation(target, campaign, verdict, next_, weighed, values=values, **facts)
 
 
 def _special(record: Record, case: Row) -> str:
@@ -137,30 +150,34 @@ def _holds(hold: Row, case: Row, contact: Row | None, wave: Row | None) -> bool:
 
 
 def _objection(
+    record: Record,
     case: Row,
-    contact: Row | None,
-    link: Row | None,
     facts: Mapping[str, Any],
+    link: Row | None,
     campaign: Row,
-    told: Rows,
+    known: Contacts,
     rules: Rules,
     now: datetime,
 ) -> str:
     """Return why the next wave would not take the case up, or an empty text; asked only of open cases with a contact."""
+    contact = facts["contact"]
     if contact is None or link is None or case["exposure"] != "open" or case["exposure_at"] is None:
         return ""
-    network = facts["network"]
+    if taken_back(record, facts["check"]):
+        return "stale"
     ready = Ready(
         level=case["level"] or 0,
         checked_at=case["exposure_at"],
         contact_dead=contact["state"] == "dead",
-        suppressed=bool(facts["suppressions"]),
+        suppressed=bool(facts["suppressions"]) or facts["stopped"],
         excluded=bool(facts["exclusions"]),
-        told_before=any(r["campaign_id"] == campaign["id"] and r["contact_id"] == contact["id"] for r in told),
+        told_before=False,
         tier=link["tier"],
-        current=network is None or (network["valid_to"] is None and network["expires_at"] > now),
+        current=is_current(record, case, link, now),
+        wish=facts["wish"],
     )
-    return rules.objection(ready, campaign["minimum_level"], now)
+    told = {kind for of, whom, kind in known.told if (of, whom) == (campaign["id"], contact["id"])}
+    return objection(ready, campaign["minimum_level"], told, rules, now)
 
 
 STANDS = {"seen": "in.unresolved", "no_contact": "out.no_contact", "excluded": "out.excluded", "fixed": "out.fixed",
@@ -171,7 +188,7 @@ ENDED = (*LOST, "withdrawn", "suppressed")
 
 
 def _judge(
-    case: Row, campaign: Row, letter: Row | None, wave: Row | None, objection: str, now: datetime
+    case: Row, campaign: Row, letter: Row | None, wave: Row | None, objected: str, now: datetime
 ) -> tuple[str, str, dict[str, Any]]:
     """Return the verdict, what is next, and the values of that sentence."""
     if campaign["closed_at"] is not None:
@@ -195,8 +212,8 @@ def _judge(
         return "out.exposure", *checked
     if letter is not None and letter["state"] in LOST:
         return "out.not_sent", *checked
-    if objection:
-        return "out.objection", checked[0], {**checked[1], "objection": objection}
+    if objected:
+        return "out.objection", *checked
     return "in.ready", "plan", _step(f"tocsin wave plan {campaign['name']}", None)
 
 

@@ -10,6 +10,7 @@ from pipeline.audit.networks import why_none
 from pipeline.audit.record import Rows, plain_row
 from pipeline.audit.reported import check_lines, claim, target
 from pipeline.audit.say import Chapter, Exact, Line, Say, Word, counted, say
+from pipeline.audit.weigh import Wish
 
 MOST_TOLD = 20  # reports in a text; --json has them all
 
@@ -40,6 +41,11 @@ NEXT = {
     "verify": "It is checked: {command}",
     "verify_later": "It is checked again after {at}: {command}",
     "plan": "A wave is planned: {command}",
+    "plan_later": "A wave planned after {at} takes it up: {command}",
+    "plan_others": "A wave of others is planned, and approved by itself: {command}",
+    "exclusion": "It comes back when the exclusion ends or is lifted: {command}",
+    "suppression": "Nobody is written to about it unless a person lifts that: {command}",
+    "another": "A person looks for another contact: {command}",
     "render": "The letters of its wave are written: {command}",
     "approve": "Its wave waits for approval: {command}",
     "release": "Its wave is approved and waits to be released: {command}",
@@ -67,7 +73,7 @@ def without_target(counting: Sequence[tuple[Mapping[str, Any], str]]) -> Chapter
 
 
 def _verdict(made: Explanation) -> Say | Exact:
-    why = meaning(codes.OBJECTIONS, made.values.get("objection", ""))
+    why = meaning(codes.OBJECTIONS, made.values.get("objection", ""), {"at": made.values.get("at")})
     return meaning(VERDICTS, made.verdict, {"why": why})
 
 
@@ -106,6 +112,9 @@ def _contact(made: Explanation) -> Iterator[Line]:
         yield Line(say("Its contact: {mailbox}.", mailbox=made.contact["mailbox"]))
         if made.contact["state"] == "dead":
             yield Line(meaning(codes.MAILBOXES, "dead"), depth=1)
+        if made.stopped and not made.suppressions:
+            yield Line(meaning(codes.REJECTED, "by-person"), depth=1)
+        yield from (Line(wished, depth=1) for wished in _wishes(made.wish))
     elif made.special:
         yield Line(say("special-purpose addresses ({kind})", kind=made.special))
     elif made.network is None:
@@ -114,6 +123,22 @@ def _contact(made: Explanation) -> Iterator[Line]:
         yield Line(meaning(codes.OUTCOMES, made.network["outcome"]))
         if made.network["why"]:
             yield Line(say("why: {why}", why=why_none(made.network["why"])), depth=1)
+
+
+def _wishes(wish: Wish) -> Iterator[Say]:
+    if wish.inhibited_until is not None:
+        yield say("It wants no letter before {at}.", at=wish.inhibited_until)
+    if not wish.cadence:
+        return
+    yield counted(
+        "It asked for no more than one letter in {count} day.",
+        "It asked for no more than one letter in {count} days.",
+        wish.cadence.days,
+    )
+    if wish.last_letter_at is None:
+        yield say("It has had no letter yet.")
+    else:
+        yield say("Its last letter: {at}.", at=wish.last_letter_at)
 
 
 def _stops(made: Explanation) -> Iterator[Line]:
@@ -150,6 +175,12 @@ def plain(made: Explanation) -> dict[str, Any]:
         "next": {"code": made.next, "command": made.values.get("command", ""), "at": made.values.get("at")},
         "reaches_minimum": made.reaches,
         "special": made.special,
+        "wish": {
+            "inhibited_until": made.wish.inhibited_until,
+            "cadence_days": made.wish.cadence.days,
+            "last_letter_at": made.wish.last_letter_at,
+        },
+        "stopped": made.stopped,
         **{name: plain_row(dict(value)) if value is not None else None for name, value in row.items()},
         **{name: [plain_row(value) for value in found] for name, found in rows.items()},
         "reports": plain_reports(made.counting),

@@ -4,8 +4,8 @@ Pure.  The rules of verify (verify/level.py) and of the wave plan (follow/plan.p
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.audit.record import Rows
@@ -14,6 +14,31 @@ Row = Mapping[str, Any]
 
 NEVER_LEFT = ("withdrawn", "suppressed")
 UNFINISHED = ("planned", "rendered", "approved", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a contact asked for, where it bears on when it is written to; `last_letter_at` as the wave plan has it."""
+
+    inhibited_until: datetime | None = None
+    cadence: timedelta = timedelta(0)
+    last_letter_at: datetime | None = None
+
+
+NO_WISH = Wish()
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """What is known today of contacts, by their ids.
+
+    `told`: (campaign, contact, kind of wave) of those that have a notice of that kind.  `stopped`: those that the
+    do-not-write list or a person's word keeps from being written to, wherever they are named.
+    """
+
+    told: frozenset[tuple[int, int, str]] = frozenset()
+    wishes: Mapping[int, Wish] = field(default_factory=dict)
+    stopped: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +53,19 @@ class Ready:
     told_before: bool
     tier: int = 1  # how the contact came to be one (domain.Tier)
     current: bool = True  # the answer that names the contact still holds
+    wish: Wish = NO_WISH
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of other stages.  `counts(claim, target, now)`: why a report does not count, or an empty text."""
+    """The rules of other stages.  `counts(claim, target, now)`: why a report does not count, or an empty text.
+
+    `objection(ready, minimum level, now, kind of wave)`: why the next wave of that kind would not take a case up.
+    """
 
     counts: Callable[[Row, Row, datetime], str]
     meets: Callable[[int | None, int], bool]
-    objection: Callable[[Ready, int, datetime], str]
+    objection: Callable[[Ready, int, datetime, str], str]
 
 
 def counting(claims: Rows, target: Row, rules: Rules, now: datetime) -> list[tuple[Row, str]]:

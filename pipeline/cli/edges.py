@@ -178,7 +178,7 @@ def look_up_rules(ground: Ground, patience: timedelta) -> Rules:
         allow_loopback=settings.rdap.allow_loopback,
         dead=dead,
         spoken=spoken,
-        routes=by_country,
+        routes=dict(by_country),
     )
 
 

@@ -30,7 +30,7 @@ def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
     def enough(level: int | None, minimum: int) -> bool:
         return meets(None if level is None else EvidenceLevel(level), EvidenceLevel(minimum))
 
-    def objects(ready: Ready, minimum: int, now: datetime) -> str:
+    def objects(ready: Ready, minimum: int, now: datetime, kind: str) -> str:
         waiting = Waiting(
             case_id=0,
             contact_id=0,
@@ -44,8 +44,11 @@ def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
             told_before=ready.told_before,
             tier=ready.tier,
             current=ready.current,
+            inhibited_until=ready.wish.inhibited_until,
+            last_letter_at=ready.wish.last_letter_at,
+            cadence=ready.wish.cadence,
         )
-        return objection(waiting, EvidenceLevel(minimum), now, fresh_for)
+        return objection(waiting, EvidenceLevel(minimum), now, fresh_for, kind)
 
     return Rules(counts, enough, objects)
 

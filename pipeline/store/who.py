@@ -147,6 +147,7 @@ CASE = select(
     cases.c.exposure_at,
     cases.c.level,
     cases.c.due_at,
+    cases.c.contact_due_at,
     cases.c.created_at,
 ).select_from(cases.join(campaigns))
 
