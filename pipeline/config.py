@@ -58,7 +58,9 @@ class RdapSection(Section):
         "", description="who asks: the agency's page and mailbox; needed before a registry is asked"
     )
     timeout: Duration = Field(timedelta(seconds=30), description="for one answer")
-    concurrency: int = Field(16, ge=1, description="questions under way at once, over all registries")
+    concurrency: int = Field(
+        16, ge=1, description="questions under way at once to one registry; at most 8 where it has a limit"
+    )
     allow_loopback: bool = Field(False, description="plain http and loopback addresses; for the sandbox and tests")
     rate: float = Field(
         2.0, ge=0, description="questions a second to a registry that `rates` does not name; 0: no limit"

@@ -142,6 +142,8 @@ def resolve_settings(loaded: Loaded) -> ResolveSettings:
         whois_rate=settings.whois.rate,
         names_rate=settings.resolve.names_rate,
         allow_documentation=settings.sandbox,
+        rdap_turns=settings.rdap.concurrency,
+        whois_turns=WhoisSettings().concurrency,
     )
 
 

@@ -11,7 +11,17 @@ from pipeline.resolve import talk
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.lookup import look_up as begun
 from pipeline.resolve.talk import Asked, Found, Heard, Keep, Later, Pause, Wait
-from pipeline.resolve.work import LookUp, Resolving, Work, queue, remember, remember_failure, remembered, room
+from pipeline.resolve.work import (
+    LookUp,
+    Resolving,
+    Work,
+    queue,
+    remember,
+    remember_failure,
+    remembered,
+    room,
+    was_heard,
+)
 from pipeline.store import answers as kept_answers
 
 WHOIS_PATIENCE = timedelta(minutes=5)  # a longer wait for a WHOIS server: its answer is done without
@@ -78,7 +88,8 @@ def _answered(
     if not isinstance(reply.key, int):
         raise TypeError(f"an answer to a question nobody asked: {reply.key!r}")
     pending = work.under_way.pop(reply.key)
-    work.at_host[pending.budget] -= 1
+    if (until := was_heard(run, work, pending)) is not None:
+        findings.refused[pending.budget] = max(until, findings.refused.get(pending.budget, until))
     text = talk.source(pending.asked)
     del work.pending[text]
     heard = Heard(replace(reply.answer, source=text), location)

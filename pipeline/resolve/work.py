@@ -38,16 +38,18 @@ from pipeline.store.resolve import DueCase
 
 AHEAD = timedelta(milliseconds=250)  # before its slot a question may be handed over: it cannot be called back
 MOST_AT_HOST = 200  # questions under way to one server without a limit
-PACED_AT_HOST = (
-    8  # ... with one: no more than the edge lets leave at once, for a slot that waits for its turn has passed
-)
+PACED_AT_HOST = 8  # ... with one, and no more than its edge lets leave at once: a slot that waits for a turn passes
+SILENCE = timedelta(seconds=1)  # what was asked meanwhile is then read at once: as long again is nothing else asked
 MOST_UNDER_WAY = 500  # questions; an edge holds more
 MOST_REMEMBERED = 20_000  # answers that serve more than one look-up of a run
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveSettings:
-    """What this stage needs of the settings.  Rates are questions a second by host or DNS zone; 0: no limit."""
+    """What this stage needs of the settings.  Rates are questions a second by host or DNS zone; 0: no limit.
+
+    `rdap_turns` and `whois_turns`: how many questions the edge lets be under way to one server.
+    """
 
     rate: float
     rates: Mapping[str, float]
@@ -57,6 +59,8 @@ class ResolveSettings:
     whois_rate: float
     names_rate: float = 0.0
     allow_documentation: bool = False
+    rdap_turns: int = PACED_AT_HOST
+    whois_turns: int = PACED_AT_HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class Work:
     not_before: dict[str, datetime] = field(default_factory=dict)  # by budget: no slot is free earlier
     under_way: dict[int, Pending] = field(default_factory=dict)
     at_host: Counter[str] = field(default_factory=Counter)
+    heard_at: dict[str, datetime] = field(default_factory=dict)  # by budget: the last answer, or the first question
     words: object = None  # which of people's words on contacts this run goes by
     remembered: dict[str, Heard] = field(default_factory=dict)  # by the question's text
     failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
@@ -194,11 +199,22 @@ def _limit(run: Resolving, key: str) -> Limit:
     return Limit(key, run.settings.names_rate if host in run.rules.zones else 0.0)
 
 
+def _turns(run: Resolving, key: str, per_second: float) -> int:
+    """Return how many questions may be under way to a server that has a pace.
+
+    A server that stands still for a while reads all of them in the second in which it goes on.  So there are no more than
+    two workers may have without exceeding its limit by more than two; one that answers in half a second gets them all.
+    """
+    edge = {"rdap": run.settings.rdap_turns, "whois": run.settings.whois_turns}
+    return min(edge.get(key.partition(":")[0], PACED_AT_HOST), PACED_AT_HOST, int(per_second / 2) + 1)
+
+
 def room(run: Resolving, work: Work, key: str, now: datetime) -> int:
     """Return how many questions of a budget may be handed over, if it has slots for them."""
     if work.not_before.get(key, now) > now:
         return 0
-    most = PACED_AT_HOST if _limit(run, key).per_second else MOST_AT_HOST
+    rate = _limit(run, key).per_second
+    most = _turns(run, key, rate) if rate else MOST_AT_HOST
     free = min(most - work.at_host[key], MOST_UNDER_WAY - len(work.under_way))
     return max(min(free, len(work.queues[key])), 0)
 
@@ -221,8 +237,19 @@ def reserve(connection: Connection, run: Resolving, work: Work, now: datetime) -
             del work.queues[limit.key]
 
 
+def was_heard(run: Resolving, work: Work, pending: Pending) -> datetime | None:
+    """Note that a question is no longer under way; returns until when its server is left alone, if it stood still."""
+    now, key = run.clock(), pending.budget
+    stood_still = now - work.heard_at[key] >= SILENCE and work.at_host[key] > 1
+    work.at_host[key] -= 1
+    work.heard_at[key] = now
+    return now + SILENCE if stood_still and _limit(run, key).per_second else None
+
+
 def hand_over(run: Resolving, work: Work, pending: Pending, delay: float) -> None:
     work.asked += 1
+    if not work.at_host[pending.budget]:
+        work.heard_at[pending.budget] = run.clock() + timedelta(seconds=delay)
     work.at_host[pending.budget] += 1
     work.under_way[work.asked] = pending
     rate = _limit(run, pending.budget).per_second
