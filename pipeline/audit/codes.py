@@ -121,6 +121,7 @@ REJECTED = {
     "registrar": "the registrar's, not the network's",
     "less-preferred": "the same contact marks another one for abuse reports",
     "by-person": "a person has said that it must not be written to",
+    "by-route": "the cases of its country go to another mailbox alone",
     "no-mail": "its domain takes no mail",
     "mail-unknown": "it is guessed, and whether its domain takes mail is not known",
     "public-suffix": "its domain is one under which everybody may have names",

@@ -20,25 +20,25 @@ from pipeline.domain import (
     Tier,
 )
 from pipeline.resolve import bootstrap, directory, host_name, origin, parent, rdap_answer, rdap_search
-from pipeline.resolve.mailbox import normalise
 from pipeline.resolve.questions import Said, by_name, by_rdap
 from pipeline.resolve.rules import Rules
 from pipeline.resolve.story import SAYS_NOTHING, Story
 from pipeline.resolve.talk import Talk, Wait
 
 MOST_PARENTS = 2
-ALONE = ("digest", "partner")  # routes of countries whose cases go to one mailbox and to nobody else
-CERT_CONFIDENCE = 45
 
 Part = Callable[[Address, Said, Rules, Story], Talk[None]]
 
 
 def go_on(address: Address, said: Said, rules: Rules, story: Story) -> Talk[None]:
-    """Go through the parts of the chain, in their order, until a living contact is good enough."""
+    """Go through the parts of the chain, in their order, until a living contact is good enough.
+
+    Where the country's CERT or partner alone is told, nobody else is looked for.
+    """
     country = said.read.country or rules.countries.get(address, "")
-    route = rules.routes.get(country)
-    if route is not None and route.kind in ALONE:
-        _cert(country, said.raw, rules, story, before_all=True)
+    if story.is_by_route(country, said.raw.at):
+        yield from story.reached()
+        return
     for name in rules.chain:
         part = PARTS.get(name)
         if part is None and name != "cert":
@@ -47,8 +47,8 @@ def go_on(address: Address, said: Said, rules: Rules, story: Story) -> Talk[None
             return
         if part is not None:
             yield from part(address, said, rules, story)
-        elif route is not None and route.mailbox and route.kind not in ALONE:
-            _cert(country, said.raw, rules, story)
+        else:
+            story.add_route(country, said.raw.at)
     yield from story.reached()
 
 
@@ -122,18 +122,6 @@ def _host_name(address: Address, _said: Said, _rules: Rules, story: Story) -> Ta
     answer = yield from by_name(StepKind.HOST_NAME, NameKind.HOST, str(address), story)
     if answer is not None:
         _brought(StepKind.HOST_NAME, f"dns:HOST/{address}", host_name.mailboxes(answer), answer, story)
-
-
-def _cert(country: str, raw: Answer, rules: Rules, story: Story, *, before_all: bool = False) -> None:
-    """Take the mailbox of the country's CERT, or of the partner who hears of its cases: a table of our own."""
-    route = rules.routes[country]
-    address = normalise(route.mailbox)
-    if address is None:
-        return
-    candidate = Candidate(*address, Tier.CERT, 0, CERT_CONFIDENCE, "route", f"routes.{country}", note=route.kind)
-    none = Answer(f"route:{country}", 0, "", b"", raw.at, requests=0)
-    read = NetworkAnswer(Outcome.CONTACTS, route.kind)
-    story.add(StepKind.CERT, none.source, read, none, [candidate], before_all=before_all)
 
 
 def _brought(kind: StepKind, question: str, candidates: tuple[Candidate, ...], answer: Answer, story: Story) -> None:

@@ -6,29 +6,22 @@ Pure records; the run makes them once from the settings and from what is stored.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.domain import Address
 from pipeline.resolve import servers
+from pipeline.resolve.by_route import Route
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
 
 ENOUGH = 40  # confidence of a contact at which the chain ends; one that the registry has marked has less
 
 
-class Route(Protocol):
-    """Who hears of a country's cases: `kind` is direct, copy, digest or partner."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def mailbox(self) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`registries`: base URLs by version of IP.  `autnums`: IANA's file for AS numbers.  `spoken`: what people said of
     contacts.  `dead`: mailboxes that came back.  `check_mail`: is the DNS asked?
+    `routes`: by country (ISO 3166 alpha-2); the run keeps them and `spoken` as people have them now.
     `countries`: of addresses whose registry says none, as statistics have it; the run adds those that it takes up."""
 
     registries: Mapping[int, servers.Index]
@@ -46,7 +39,7 @@ class Rules:
     allow_loopback: bool = False  # referrals to this host are followed: the sandbox
     dead: frozenset[str] = frozenset()
     spoken: Spoken = field(default_factory=Spoken)
-    routes: Mapping[str, Route] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
     countries: dict[Address, str] = field(default_factory=dict)
 
     @property

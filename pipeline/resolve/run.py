@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, StepKind, Tier, TryAgain
-from pipeline.resolve import answers, asking, choose, dumps, flat, servers, spoken
+from pipeline.resolve import answers, asking, by_route, choose, dumps, flat, servers, spoken
 from pipeline.resolve.answers import Findings
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.space import lookup_address
@@ -22,7 +22,7 @@ from pipeline.resolve.work import MOST_AT_HOST, Work, forget_dropped, hand_over,
 from pipeline.resolve.work import ResolveSettings as ResolveSettings
 from pipeline.resolve.work import Resolving as Resolving
 from pipeline.store import answers as kept_answers
-from pipeline.store import budgets, netblocks, overrides
+from pipeline.store import budgets, netblocks, overrides, routes
 from pipeline.store import dumps as dump_store
 from pipeline.store import resolve as store
 from pipeline.store.db import Connection
@@ -139,10 +139,12 @@ def _settle_at_once(
 
 def _hear(connection: Connection, run: Resolving, work: Work, now: datetime) -> None:
     """Go by what people say now: a run may take days, and what is under way was asked before the last word came."""
-    words = overrides.revision(connection, now)
+    words = overrides.revision(connection, now), routes.every(connection)
     if words != work.words:
         work.words = words
         run.rules.spoken.hear(overrides.in_force(connection, now))
+        run.rules.routes.clear()
+        run.rules.routes.update(words[1])
 
 
 def _known(connection: Connection, run: Resolving, addresses: Sequence[Address], now: datetime) -> dict[Address, Known]:
@@ -169,8 +171,16 @@ def _still_serves(run: Resolving, known: Known, address: Address) -> bool:
         return False
     if any(not run.rules.spoken.objection(mailbox, address) for mailbox in known.objected):
         return False
+    if not _fits_route(run, known):
+        return False
     living = [link for link in known.links if not link.is_dead]
     return not known.links or any(not run.rules.spoken.objection(link.mailbox, address) for link in living)
+
+
+def _fits_route(run: Resolving, known: Known) -> bool:
+    """Are the network's mailboxes those that the route of its country would lead to now?"""
+    route, has_cert = run.rules.routes.get(known.country), "cert" in run.rules.chain
+    return known.outcome is Outcome.SPECIAL or by_route.still_serves(known, route, has_cert=has_cert)
 
 
 def _without_a_question(
@@ -205,10 +215,14 @@ def _settle(
 
 
 def _settled(run: Resolving, known: Known, address: Address, now: datetime) -> Settled:
-    """Take the first contact that lives and that no person objects to; a dead one rather than none."""
+    """Take the first contact that lives and that no person objects to; a dead one rather than none.
+
+    Not where a CERT or partner alone is told and its mailbox came back: whom to tell instead, a person decides.
+    """
     until = _holds_until(run, known, address, now)
     links = [link for link in known.links if not run.rules.spoken.objection(link.mailbox, address)]
-    best = next((link for link in links if not link.is_dead), links[0] if links else None)
+    at_worst = links[0] if links and not by_route.is_alone(run.rules.routes.get(known.country)) else None
+    best = next((link for link in links if not link.is_dead), at_worst)
     if best is None:
         return Settled(known.netblock_id, None, None, _nobody(known.outcome), until)
     return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, until)
@@ -217,11 +231,13 @@ def _settled(run: Resolving, known: Known, address: Address, now: datetime) -> S
 def _holds_until(run: Resolving, known: Known, address: Address, now: datetime) -> datetime | None:
     """Return when to look again: when the network's time is over, or the first of the words that had a say in it ends.
 
-    At once if a person named another contact, or rejected all that were found, while the address was being looked up.
+    At once if a person named another contact, rejected all that were found, or gave the country another route, while the
+    address was being looked up.
     """
     words = run.rules.spoken
     if not _is_override(known) and (
         words.told(address) is not None
+        or not _fits_route(run, known)
         or (known.links and all(words.objection(link.mailbox, address) for link in known.links))
     ):
         return now

@@ -5,9 +5,11 @@ Pure.  It ends as a `Found`: the network of the answer that said most, with the 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pipeline.domain import Address, Answer, Candidate, NameKind, NameQuestion, NetworkAnswer, Outcome, Step, StepKind
-from pipeline.resolve import mail_route, parent
+from pipeline.resolve import by_route, mail_route, parent
+from pipeline.resolve.by_route import Route
 from pipeline.resolve.rules import ENOUGH, Rules
 from pipeline.resolve.talk import Found, Heard, Keep, Talk, source
 
@@ -27,6 +29,8 @@ class Story:
         self._steps: list[Step] = []
         self._parts: list[tuple[Step, tuple[Candidate, ...]]] = []
         self._routes: dict[str, bytes] = {}  # domain -> how its mail is routed; empty: not known
+        self._country = ""  # whose route counts
+        self._alone: Route | None = None  # nobody but its mailbox is told
         self._said: dict[str, Answer | None] = {}  # what the DNS said of a domain; of networks beside this one, too
 
     def add(
@@ -51,6 +55,24 @@ class Story:
         """The number of the step that is noted next."""
         return len(self._steps)
 
+    def is_by_route(self, country: str, at: datetime) -> bool:
+        """Are a country's cases told to its CERT or partner alone?  Then that mailbox is put before all, which are passed
+        over for it."""
+        self._country, route = country, self.rules.routes.get(country)
+        if by_route.is_alone(route):
+            self._alone = route
+            self.add_route(country, at, before_all=True)
+        return self._alone is not None
+
+    def add_route(self, country: str, at: datetime, *, before_all: bool = False) -> None:
+        """Add the mailbox of a country's route, if it has one: from a table of our own."""
+        route = self.rules.routes.get(country)
+        candidate = by_route.candidate(country, route) if route is not None else None
+        if route is not None and candidate is not None:
+            none = Answer(f"route:{country}", 0, "", b"", at, requests=0)
+            read = NetworkAnswer(Outcome.CONTACTS, route.kind)
+            self.add(StepKind.CERT, none.source, read, none, [candidate], before_all=before_all)
+
     def candidates(self) -> tuple[Candidate, ...]:
         """Return every mailbox once, ranked, after what people said and what the DNS says of its domain."""
         return parent.merged([(step, tuple(map(self._judged, found))) for step, found in self._parts])
@@ -60,6 +82,8 @@ class Story:
             return candidate
         if why := self.rules.spoken.objection(candidate.mailbox, self.address):
             return replace(candidate, rejected=why)
+        if self._alone is not None and (passed := by_route.passed_over(candidate, self._alone)).rejected:
+            return passed
         body = self._routes.get(_domain(candidate))
         if body is None and self.rules.check_mail:
             return candidate  # not asked yet
@@ -105,6 +129,7 @@ class Story:
         own = tuple(replace(each, step=len(self._steps) - 1) for each in read.candidates)
         other._parts = [(self._steps[-1], own)]
         other._said = self._said
+        other.is_by_route(read.country or self.rules.countries.get(address, ""), self._steps[-1].at)
         return other
 
     def found(self, network: NetworkAnswer, raw: Answer) -> Found:
@@ -113,6 +138,7 @@ class Story:
         It holds where people said the same of these mailboxes as for the address that was looked up.
         """
         candidates = self.candidates()
+        network = replace(network, country=network.country or self._country)
         if network.cached is not None:
             mailboxes = [each.mailbox for each in candidates]
             network = replace(network, cached=self.rules.spoken.alike(mailboxes, network.cached, self.address))

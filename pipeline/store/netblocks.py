@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome, Step
+from pipeline.domain import Address, Answer, Candidate, ContactState, NetworkAnswer, Outcome, Step, StepKind, Tier
 from pipeline.store import answers
 from pipeline.store.any_of import any_of
 from pipeline.store.bulk import insert_rows
@@ -21,6 +21,7 @@ from pipeline.store.db import chunks, rows
 from pipeline.store.tables import contacts, lookup_steps, netblock_contacts, netblocks
 
 BY_A_PERSON = "by-person"  # why a candidate is rejected that a person objected to: the word may be lifted
+BY_ROUTE = "by-route"  # ... that was passed over for the one whom its country's route names: the route may change
 BLOCK_BITS = {4: 16, 6: 96}  # host bits of a block: an IPv4 /16, an IPv6 /32
 NEAR = 16  # blocks: ranges this close are read as one
 
@@ -39,7 +40,11 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Known:
     """A network that answers for a range: its outcome, its contacts if it has any, and the mailboxes that a person
-    rejected when it was looked up."""
+    rejected when it was looked up.
+
+    `country` (ISO 3166 alpha-2) is the one whose route counts.  `route`: the kind of the route that had a part in it, empty
+    where none had.  `cert`: the mailbox of that route, kept or rejected.  `is_passed_over`: others were passed over for it.
+    """
 
     netblock_id: int
     first: int
@@ -49,6 +54,14 @@ class Known:
     links: tuple[Link, ...] = ()  # usable, best first
     expires_at: datetime | None = None
     objected: tuple[str, ...] = ()
+    country: str = ""
+    route: str = ""
+    cert: str = ""
+    is_passed_over: bool = False
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        return tuple(link.mailbox for link in self.links)
 
     @property
     def contact(self) -> int | None:
@@ -101,25 +114,39 @@ def _ranges(blocks: Collection[Address]) -> list[tuple[Address, Address]]:
 STANDING = netblocks.c.valid_to.is_(None)
 RANGE = tuple_(netblocks.c.first_address, netblocks.c.last_address)
 NETWORK = select(
-    *(netblocks.c[name] for name in ("id", "first_address", "last_address", "outcome", "expires_at"))
+    *(netblocks.c[name] for name in ("id", "first_address", "last_address", "outcome", "expires_at", "country"))
 ).where(STANDING)
 
 
 def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[Known]:
     """Return networks with their usable contacts, best first."""
     columns = (netblock_contacts.c[name] for name in ("netblock_id", "id", "tier", "candidate", "rejected"))
+    told = netblock_contacts.c.rejected.in_(("", BY_A_PERSON, BY_ROUTE)) | (netblock_contacts.c.tier == Tier.CERT)
     links = (
         select(*columns, contacts.c.id.label("contact_id"), contacts.c.mailbox, contacts.c.state)
         .outerjoin(contacts, contacts.c.id == netblock_contacts.c.contact_id)
-        .where(netblock_contacts.c.rejected.in_(("", BY_A_PERSON)), netblock_contacts.c.valid_to.is_(None))
+        .where(told, netblock_contacts.c.valid_to.is_(None))
         .order_by(netblock_contacts.c.netblock_id, netblock_contacts.c.rank)
     )
     usable: dict[int, list[Link]] = defaultdict(list)
     objected: dict[int, list[str]] = defaultdict(list)
+    certs: dict[int, str] = {}
+    passed_over: set[int] = set()
+    by_route: dict[int, str] = {}
+    steps = select(lookup_steps.c.netblock_id, lookup_steps.c.why).where(lookup_steps.c.kind == StepKind.CERT.value)
     for chunk in chunks([row["id"] for row in found]):
+        by_route |= {
+            row.netblock_id: row.why
+            for row in connection.execute(steps.where(any_of(connection, lookup_steps.c.netblock_id, chunk)))
+        }
         for one in connection.execute(links.where(any_of(connection, netblock_contacts.c.netblock_id, chunk))):
-            if one.rejected:
+            if one.tier == Tier.CERT and one.rejected != BY_ROUTE:
+                certs.setdefault(one.netblock_id, one.candidate)
+            if one.rejected == BY_ROUTE:
+                passed_over.add(one.netblock_id)
+            elif one.rejected == BY_A_PERSON:
                 objected[one.netblock_id].append(one.candidate)
+            if one.rejected:
                 continue
             dead = one.state == ContactState.DEAD
             usable[one.netblock_id].append(Link(one.id, one.contact_id, one.mailbox, one.tier, dead))
@@ -133,6 +160,10 @@ def _known(connection: Connection, found: Sequence[Mapping[str, Any]]) -> list[K
             tuple(usable[row["id"]]),
             row["expires_at"],
             tuple(objected[row["id"]]),
+            row["country"],
+            by_route.get(row["id"], ""),
+            certs.get(row["id"], ""),
+            row["id"] in passed_over,
         )
         for row in found
     ]

@@ -230,16 +230,45 @@ def test_a_part_that_will_never_answer_does_not_hold_up_the_end(question: str, s
 
 
 @pytest.mark.parametrize("kind", ["digest", "partner"])
-def test_where_a_country_takes_its_cases_itself_it_stands_before_all(kind: str) -> None:
+def test_where_a_country_takes_its_cases_itself_nobody_else_is_told_or_looked_for(kind: str) -> None:
     routes = {"CA": Route(kind, "Team@cert.example")}
     own = of("192.0.2.0/28", "abuse@one.example", country="CA")
     one = told({ASKED: own}, routes=routes)
-    assert (one.asked, one.usable) == ([ASKED], ["team@cert.example", "abuse@one.example"])
+    assert (one.asked, one.usable, one.rejected) == (
+        *([ASKED], ["team@cert.example"], {"abuse@one.example": "by-route"}),
+    )
     cert = one.candidate("team@cert.example")
     assert (cert.tier, cert.spelling, cert.note) == (Tier.CERT, "Team@cert.example", kind)
     assert one.found.steps[cert.step].kind is StepKind.CERT
     assert one.found.steps[one.candidate("abuse@one.example").step].kind is StepKind.NETWORK
     assert told({ASKED: NOBODY}, routes=routes, chain=("network",)).usable == ["team@cert.example"]
+    weak = told({ASKED: WEAK | {"country": "CA"}}, routes=routes, dead=frozenset({"team@cert.example"}))
+    assert (weak.asked, weak.usable) == ([ASKED], ["team@cert.example"])
+
+
+def test_where_the_mailbox_that_alone_is_told_takes_no_mail_or_was_rejected_a_person_decides() -> None:
+    own = of("192.0.2.0/28", "abuse@one.example", parent="192.0.2.0/24", country="CA")
+    routes = {"CA": Route("digest", "team@cert.example")}
+    for given, why in (
+        ({"check_mail": True}, "no-mail"),
+        ({"spoken": Spoken([Spoke("reject", "team@cert.example")])}, "by-person"),
+    ):
+        one = told({ASKED: own, mail_of("cert.example"): mail("null_mx")}, routes=routes, **given)
+        assert (one.found.answer.outcome, one.usable) == (Outcome.NO_CONTACT, [])
+        assert one.rejected == {"team@cert.example": why, "abuse@one.example": "by-route"}
+        assert ABOVE not in one.asked
+
+
+def test_a_network_whose_own_contact_is_the_one_that_alone_is_told_is_told_through_it() -> None:
+    own = of("192.0.2.0/28", "team@cert.example", country="CA")
+    one = told({ASKED: own}, routes={"CA": Route("digest", "Team@cert.example")})
+    assert (one.usable, one.rejected) == (["team@cert.example"], {})
+
+
+def test_who_is_rejected_already_keeps_the_reason() -> None:
+    own = of("192.0.2.0/28", "nobody@ripe.net", country="CA")
+    one = told({ASKED: own}, routes={"CA": Route("digest", "team@cert.example")})
+    assert set(one.rejected.values()) == {"placeholder"}
 
 
 @pytest.mark.parametrize("kind", ["direct", "copy"])

@@ -15,7 +15,7 @@ from pipeline.resolve.lookup import look_up
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
 from pipeline.resolve.talk import Found, Wait
-from tests.resolve.scripted import INVALID, NOW, RIPE, Answers, Json, Said, Told, ip, mail, of, rpsl, rules, tell
+from tests.resolve.scripted import INVALID, NOW, RIPE, Answers, Json, Route, Said, Told, ip, mail, of, rpsl, rules, tell
 
 ASKED = ip("192.0.2.200")
 SEARCH = f"{RIPE}ips/rirSearch1/rdap-bottom/192.0.2.0/24"
@@ -153,6 +153,17 @@ def test_whom_a_person_rejected_below_settles_nothing_there() -> None:
     words = [Rejected("abuse@one.example", ip_address("192.0.2.0"), ip_address("192.0.2.19"))]
     one = told({ASKED: WIDE, SEARCH: listed(WIDE, *networks)}, spoken=Spoken(words))
     assert settled(one) == {"32-47": ["abuse@one.example"]}  # the middle one is asked about by itself, in two parts
+
+
+@pytest.mark.parametrize(("kind", "mailboxes"), [("digest", ["team@cert.example"]), ("copy", ["abuse@n0.example"])])
+def test_networks_below_are_told_by_the_route_of_their_own_country(kind: str, mailboxes: list[str]) -> None:
+    network = of("192.0.2.0/28", "abuse@n0.example", country="CA")
+    one = told({ASKED: WIDE, SEARCH: listed(WIDE, network)}, routes={"CA": Route(kind, "team@cert.example")})
+    assert one.usable == ["abuse@wide.example"]
+    [below] = [found for found in one.found.beside if _range(found) == "0-15"]
+    assert [each.mailbox for each in below.answer.candidates if not each.rejected] == mailboxes
+    passed = [each.mailbox for each in below.answer.candidates if each.rejected == "by-route"]
+    assert passed == ([] if kind == "copy" else ["abuse@n0.example"])
 
 
 # --- what it leaves open ----------------------------------------------------------------------------------------------
