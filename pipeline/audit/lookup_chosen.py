@@ -93,6 +93,12 @@ def _place(found: LookUp, row: Row) -> Iterator[Sentence]:
         yield say("read at {path}", path=row["path"])
 
 
+def _is_newer(found: LookUp, word: Row) -> bool:
+    """Was a word given after the reading in force, which is none that such a word made?"""
+    network = found.network
+    return network is not None and network["registry"] != "local" and word["at"] > network["valid_from"]
+
+
 def word_points(found: LookUp) -> Iterator[Point]:
     """What people decided: about mailboxes, about the range, about the country."""
     for row in found.words:
@@ -106,14 +112,17 @@ def word_points(found: LookUp) -> Iterator[Point]:
             )
         else:
             said = say("On {at} {who} said that {mailbox} must not be written to at all.", **values)
+        late = _is_newer(found, row) and row["verdict"] == "use"
+        yet = (say("It was said after the reading above, which does not follow it yet."),) if late else ()
         until = (say("That holds until {at}.", at=row["until"]),) if row["until"] is not None else ()
-        yield Point((said, *until, reason))
+        yield Point((said, *until, *yet, reason))
     country = found.network["country"] if found.network is not None else ""
     if found.route is not None:
         values = {key: found.route[key] or "-" for key in ("country", "mailbox", "title")}
         who = record.actor(found.names, found.route["by"])
         decided = say("So it was decided by {who} on {at}.", who=who, at=found.route["at"])
-        yield Point((meaning(ROUTES, found.route["kind"], values), decided))
+        kind = "direct_else" if found.route["kind"] == "direct" and found.route["mailbox"] else found.route["kind"]
+        yield Point((meaning(ROUTES, kind, values), decided))
     elif country:
         yield Point((say("No route is set for {country}: the order above decides.", country=country),))
 

@@ -88,6 +88,7 @@ BEFORE = {
 
 ROUTES = {
     "direct": "Cases in {country} go to the contact of the network itself.",
+    "direct_else": "Cases in {country} go to the contact of the network itself; without one, to {mailbox} ({title}).",
     "copy": "Cases in {country} go to the contact of the network itself, with a copy to {mailbox} ({title}).",
     "digest": "Cases in {country} go to the national team alone: {mailbox} ({title}).",
     "partner": "Cases in {country} go to a partner alone: {mailbox} ({title}).",

@@ -94,7 +94,9 @@ def _tell(file: Path, found: Contents, changed: Counter[str], taken: int, dry_ru
     show.emit(
         data,
         lambda: [
-            words.plural("{count} row was read", "{count} rows were read", taken),
+            words.plural("{count} row would be taken", "{count} rows would be taken", taken)
+            if dry_run
+            else words.plural("{count} row was taken", "{count} rows were taken", taken),
             words.plural("{count} row would change something", "{count} rows would change something", total)
             if dry_run
             else words.plural("{count} row changed something", "{count} rows changed something", total),
@@ -123,8 +125,10 @@ def _problem(file: Path, problem: Problem) -> str:
     if problem.column:
         where.append(words.text("column {column}", column=problem.column))
     spoken = _spoken(problem)
-    what = f"{show.cell(problem.value[:80])}: " if problem.value else ""
-    return f"{', '.join(where)}: {what}{spoken['why']}. {spoken['next']}"
+    what = f"{spoken['why']}. {spoken['next']}"
+    if problem.value:
+        what = words.text("{place}: {what}", place=show.cell(problem.value[:80]), what=what)
+    return words.text("{place}: {what}", place=", ".join(where), what=what)
 
 
 @click.command(

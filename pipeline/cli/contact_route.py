@@ -52,7 +52,7 @@ def route(country: str, way: str, mailbox: str | None, title: str, reason: str) 
     show.emit(
         {**data, "new": count is not None, "cases": concerned},
         lambda: [
-            words.text("{country}: {route}", country=code, route=" ".join(filter(None, (said("route", way), key))))
+            words.text("{country}: {route}", country=code, route=told_to(way, key))
             if count is not None
             else words.text("{country}: nothing has changed", country=code),
             *(concerned_lines(concerned) if count is not None else ()),
@@ -77,6 +77,15 @@ def routes_() -> None:
         {"routes": rows},
         lambda: show.table(
             words.each("country", "route", "mailbox", "name", "reason", "by", "since"),
-            [(r["country"], said("route", r["route"]), *(r[k] for k in list(r)[2:])) for r in rows],
+            [
+                (r["country"], told_to(r["route"], r["mailbox"], named=False), *(r[k] for k in list(r)[2:]))
+                for r in rows
+            ],
         ),
     )
+
+
+def told_to(way: str, mailbox: str, *, named: bool = True) -> str:
+    """Return who hears of the cases of a country, with the mailbox unless it stands elsewhere."""
+    shown = said("route", "direct_else" if way == "direct" and mailbox else way)
+    return f"{shown} {mailbox}" if mailbox and named else shown

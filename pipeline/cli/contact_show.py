@@ -14,6 +14,7 @@ from pipeline.audit.codes import meaning
 from pipeline.cli import context, saying, show, words
 from pipeline.cli.command import Command, argument, given
 from pipeline.cli.contact_input import value
+from pipeline.cli.contact_route import told_to
 from pipeline.cli.states import said
 from pipeline.domain import Address, NotFound
 from pipeline.resolve import contact_values as values
@@ -99,6 +100,8 @@ def _word(one: Override) -> dict[str, Any]:
 def _mailbox_lines(data: dict[str, Any]) -> Iterator[str]:
     contact = data["contact"] or {}
     state = said("contact", contact["state"]) if contact else words.text("no registry has named it")
+    if not contact and data["rejected_for"]:
+        state = words.text("named, and never taken")
     yield from show.pairs(
         [
             (words.text("mailbox"), contact.get("spelling") or data["mailbox"]),
@@ -236,7 +239,10 @@ def _network_lines(data: dict[str, Any]) -> Iterator[str]:
             (words.text("network"), data["network"]),
             (words.text("open cases"), words.number(data["open_cases"])),
             *(
-                (words.text("route"), f"{way['country']}: {said('route', way['route'])} {way['mailbox']}")
+                (
+                    words.text("route"),
+                    words.text("{place}: {what}", place=way["country"], what=told_to(way["route"], way["mailbox"])),
+                )
                 for way in data["routes"]
             ),
         ]
@@ -255,7 +261,7 @@ def _no_candidate(network: dict[str, Any]) -> Iterator[str]:
 
 def _candidate_lines(found: Sequence[dict[str, Any]]) -> list[str]:
     return show.table(
-        words.each("place", "mailbox", "how", "confidence", "read at", "state"),
+        words.each("rank", "mailbox", "how", "confidence", "read at", "state"),
         [
             (
                 "" if one["rejected"] else one["rank"] + 1,

@@ -94,6 +94,7 @@ WORDS: dict[str, dict[str, str]] = {
     "row": {"preference": "preferences", "use": "to be used", "reject": "not to be written to", "route": "routes"},
     "route": {
         "direct": "the network's contact",
+        "direct_else": "the network's contact; where there is none:",
         "copy": "the network's contact, with a copy to",
         "digest": "the CERT alone:",
         "partner": "a partner alone:",

@@ -370,6 +370,26 @@ def test_what_is_exported_and_imported_again_is_the_same(tocsin: Tocsin, folder:
     assert tocsin("contact", "export", "--format", kind).out == text
 
 
+def test_a_mailbox_that_was_read_and_never_taken_is_not_said_to_be_unnamed(tocsin: Tocsin, db: Database) -> None:
+    campaign = seed.campaign(db, NOW)
+    seed.ready(db, NOW, campaign, "abuse@isp.example", [ip_address("192.0.2.1")])
+    refused = {"rank": 1, "confidence": 0, "source": "role", "valid_from": NOW, "tier": 1, "rejected": "no-mail"}
+    with db.write() as connection:
+        connection.execute(t.netblock_contacts.insert().values(netblock_id=1, candidate="dead@isp.example", **refused))
+    shown = tocsin("contact", "show", "dead@isp.example").out
+    assert "state       named, and never taken\n" in shown
+    assert "no registry has named it" not in shown
+
+
+def test_a_mailbox_that_a_country_falls_back_to_is_not_called_the_networks(tocsin: Tocsin) -> None:
+    ran = tocsin("contact", "route", "CA", "direct", "cert@cert.example", "--reason", "agreed")
+    assert ran.out.startswith("CA: the network's contact; where there is none: cert@cert.example\n")
+    assert "the network's contact; where there is none:  cert@cert.example" in tocsin("contact", "routes").out
+    assert tocsin("contact", "route", "CA", "direct", "--reason", "agreed").out.startswith(
+        "CA: the network's contact\n"
+    )
+
+
 @pytest.mark.usefixtures("filled")
 def test_a_dry_run_says_what_would_change_and_changes_nothing(tocsin: Tocsin, folder: Path, db: Database) -> None:
     text = tocsin("contact", "export").out
@@ -377,7 +397,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(tocsin: Tocsin, fo
     (folder / "contacts.csv").write_bytes(text.encode())
     ran = tocsin("contact", "import", "contacts.csv", "--dry-run")
     assert ran.code == 0
-    assert "8 rows would change something" in ran.out
+    assert ran.out.startswith("8 rows would be taken\n8 rows would change something\n")
     assert not any(state(db).values())
 
 
@@ -393,11 +413,14 @@ def test_a_file_with_a_wrong_row_is_not_taken_and_each_is_named(tocsin: Tocsin, 
     (folder / "contacts.csv").write_text(BAD, encoding="utf-8")
     ran = tocsin("contact", "import", "contacts.csv")
     assert ran.code == 5
+    assert ran.out == "0 rows were taken\n0 rows changed something\n"
     assert "Nothing was changed" in ran.err
     assert "contacts.csv, row 3, column mailbox: noc@isp: it is not a mailbox" in ran.err
     assert "row 3, column network: 192.0.2.7/24" in ran.err
     assert "row 4, column reason: a row of this kind needs it. Correct it in the file" in ran.err
     assert not any(state(db).values())
+    french = tocsin("contact", "import", "contacts.csv", "--lang", "fr").err
+    assert "contacts.csv, ligne 3, colonne mailbox\u00a0: noc@isp\u00a0: ce n'est pas une boîte" in french
 
 
 def test_good_rows_are_taken_where_that_was_asked_for(tocsin: Tocsin, folder: Path, db: Database) -> None:
