@@ -5,6 +5,7 @@ transaction, by index.  Writes nothing, asks nobody.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -90,14 +91,27 @@ def _ids(found: Rows, key: str = "id") -> set[int]:
     return {row[key] for row in found} - {None}
 
 
-def unwritten(found: LookUp) -> Collection[tuple[str, int, str, str]]:
-    """Return (campaign, contact id, country, region) of each contact of a case for whom no language was chosen yet."""
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A contact of a case of the address, for whom no language was chosen yet; the place is that of its own network."""
+
+    campaign: str
+    campaign_id: int
+    contact_id: int
+    place: tuple[str, str]  # country, region
+
+
+def unwritten(found: LookUp) -> Collection[Unwritten]:
+    """Return each contact of a case for whom no language was chosen yet."""
     links = {row["id"]: row for row in found.candidates}
     networks = {row["id"]: row for row in found.networks}
     settled = {(row["campaign_id"], row["contact_id"]) for row in found.languages}
     waiting = set()
     for case in found.cases:
-        link, network = links.get(case["netblock_contact_id"]), networks.get(case["netblock_id"])
-        if link is not None and network is not None and (case["campaign_id"], link["contact_id"]) not in settled:
-            waiting.add((case["campaign"], link["contact_id"], network["country"], network["region"]))
+        link = links.get(case["netblock_contact_id"])
+        network = networks.get(link["netblock_id"]) if link is not None else None
+        if link is None or network is None or (case["campaign_id"], link["contact_id"]) in settled:
+            continue
+        place = (network["country"], network["region"])
+        waiting.add(Unwritten(case["campaign"], case["campaign_id"], link["contact_id"], place))
     return waiting

@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 
 UNKEPT = ("override", "cert")  # a decision of our own: nobody was asked, and there is no answer to keep
 DUMP = re.compile(r"dump:(?P<registry>[^/]*)/(?P<name>.*)@(?P<sha256>[0-9a-f]+)/(?P<range>.*)", re.DOTALL)
+OURS = (*UNKEPT, "dump")  # read here
 ABOUT_ADDRESS = ("network", "whois", "page", "origin", "directory", "host_name")  # questions that name an address
 
 
@@ -46,8 +47,8 @@ def asked_points(found: LookUp) -> Iterator[Point]:
         before = max(before or row["at"], row["at"])
         yield Point(tuple(sentences), tuple(_lines(row)))
     if any(row["answer"] is not None for row in found.steps):
-        command = f"tocsin resolve --explain {found.address} --answer NUMBER"
-        yield Point((say("Every answer that is kept can be read again as it was written down:"),), (Exact(command),))
+        command = say("tocsin resolve --explain {address} --answer NUMBER", address=found.address)
+        yield Point((say("Every answer that is kept can be read again as it was written down:"),), (command,))
 
 
 def _from_the_answer(row: Row) -> Iterator[Sentence]:
@@ -99,8 +100,9 @@ def heard(found: LookUp, row: Row) -> Sentence:
     code = f"{row['kind']}.{detail}" if f"{row['kind']}.{detail}" in HEARD else row["outcome"]
     why = Exact(row["why"].replace(" ", ", ")) if row["kind"] == "origin" else reason(row["why"])
     named = [one["mailbox"] or one["candidate"] for one in found.named(found.network) if one["step"] == row["number"]]
-    mailboxes = tuple(named) or say("no mailbox that had not been named before")
-    return meaning(HEARD, code, {"why": why, "mailboxes": mailboxes})
+    if row["outcome"] == "contacts" and not named and "{mailboxes}" in HEARD[code]:
+        return meaning(HEARD, "ours.again" if row["kind"] in OURS else "again")
+    return meaning(HEARD, code, {"why": why, "mailboxes": tuple(named)})
 
 
 def _place_in_dump(question: str) -> Sentence:

@@ -72,15 +72,20 @@ def _list(connection: Connection, ground: Ground, asked: Address, found: LookUp)
 
 
 def _expected(connection: Connection, ground: Ground, found: LookUp) -> dict[str, Mapping[str, Any]]:
-    """Return for each campaign the languages that a letter would be written in, by render's own rule."""
+    """Return for each campaign the languages that a letter would be written in, by render's own rule.
+
+    That rule looks at all the cases that the letter would tell of, which may lie in several countries.
+    """
     waiting = looked_up.unwritten(found)
-    wishes = lookups.preferences(connection, {contact for _, contact, _, _ in waiting}, found.at)
+    contacts = {one.contact_id for one in waiting}
+    wishes, places = lookups.preferences(connection, contacts, found.at), lookups.places(connection, contacts)
     made: dict[str, Mapping[str, Any]] = {}
-    for campaign, contact, country, region in waiting:
-        section = ground.loaded.settings.campaigns.get(campaign)
+    for one in waiting:
+        section = ground.loaded.settings.campaigns.get(one.campaign)
         if section is not None:
-            choice = language.choose(wishes.get(contact, ""), country, region, section.default_order)
-            made[campaign] = {"locales": ",".join(choice.locales), "language_rule": choice.rule}
+            about = places.get((one.campaign_id, one.contact_id), [one.place])
+            choice = language.choose_for(wishes.get(one.contact_id, ""), about, section.default_order)
+            made[one.campaign] = {"locales": ",".join(choice.locales), "language_rule": choice.rule}
     return made
 
 

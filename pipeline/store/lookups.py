@@ -8,14 +8,17 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from pipeline.domain import Address
+from pipeline.domain import Address, CaseState, Exposure
 from pipeline.store.db import rows
 from pipeline.store.tables import (
     campaign_contacts,
+    cases,
     contact_preferences,
     lookup_steps,
+    netblock_contacts,
+    netblocks,
     overrides,
     raw_answers,
     routes,
@@ -88,6 +91,32 @@ def languages(connection: Connection, contact_ids: Collection[int]) -> Rows:
     names = ("campaign_id", "contact_id", "locales", "language_rule")
     query = select(*(campaign_contacts.c[name] for name in names)).where(campaign_contacts.c.locales != "")
     return among(connection, query, campaign_contacts.c.contact_id, sorted(contact_ids))
+
+
+def places(connection: Connection, contact_ids: Collection[int]) -> dict[tuple[int, int], list[tuple[str, str]]]:
+    """Return where the networks are of the cases that a letter to these contacts would tell of today.
+
+    (campaign id, contact id) -> (country, region) of each case that waits and is open, as render/run.py has them.
+    """
+    query = (
+        select(
+            cases.c.campaign_id,
+            netblock_contacts.c.contact_id,
+            netblocks.c.country,
+            netblocks.c.region,
+            func.count().label("cases"),
+        )
+        .select_from(cases)
+        .join(netblock_contacts, netblock_contacts.c.id == cases.c.netblock_contact_id)
+        .join(netblocks, netblocks.c.id == netblock_contacts.c.netblock_id)
+        .where(cases.c.state == CaseState.RESOLVED, cases.c.exposure == Exposure.OPEN)
+        .group_by(cases.c.campaign_id, netblock_contacts.c.contact_id, netblocks.c.country, netblocks.c.region)
+    )
+    found: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for row in among(connection, query, netblock_contacts.c.contact_id, sorted(contact_ids)):
+        here = found.setdefault((row["campaign_id"], row["contact_id"]), [])
+        here += [(row["country"], row["region"])] * row["cases"]
+    return found
 
 
 def preferences(connection: Connection, contact_ids: Collection[int], at: datetime) -> dict[int, str]:

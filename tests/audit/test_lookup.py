@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from pipeline.audit import codes, lookup_codes, lookup_report
-from pipeline.audit.looked_up import demand_something, looked_up, unwritten
+from pipeline.audit.looked_up import Unwritten, demand_something, looked_up, unwritten
 from pipeline.audit.lookup import LookUp, in_force, reason
 from pipeline.audit.lookup_asked import address_in
 from pipeline.cli import numbered
@@ -382,7 +382,7 @@ def test_the_language_is_that_of_the_record_or_what_the_rule_would_choose(
     db: Database, now: datetime, made: world.World
 ) -> None:
     found = gathered(db, now + DAY)
-    assert unwritten(found) == {("test", 1, "FR", "")}
+    assert unwritten(found) == {Unwritten("test", made.campaign, 1, ("FR", ""))}
     found.expected = {"test": {"locales": "fr", "language_rule": "country"}}
     assert "has not been chosen yet. By what is known today it would be: French. The rule: by the official" in told(
         found

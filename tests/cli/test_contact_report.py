@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import update
 
 from pipeline import cli
 from pipeline.cli import context
+from pipeline.config_text import example
 from pipeline.store import bootstrap
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -153,3 +155,50 @@ def test_what_is_not_known_is_an_error_that_says_what_to_type(tocsin: Tocsin) ->
 )
 def test_a_line_that_makes_no_sense_is_a_usage_error(tocsin: Tocsin, line: tuple[str, ...]) -> None:
     assert tocsin(*line).code == 2
+
+
+CAMPAIGN = example()[example().index("[campaigns.") :].replace('secure-your-server"]', 'test"]')
+
+
+@pytest.mark.parametrize(
+    ("countries", "languages", "rule"),
+    [
+        (("FR",), ["French"], "country"),
+        (("FR", "IE", "IE"), ["English"], "country_of_most"),
+        (("FR", "FR", "DE"), ["French"], "country_of_most"),
+    ],
+)
+def test_the_language_that_is_expected_is_the_one_that_the_letter_will_be_written_in(
+    tocsin: Tocsin,
+    folder: Path,
+    db: Database,
+    now: datetime,
+    countries: tuple[str, ...],
+    languages: list[str],
+    rule: str,
+) -> None:
+    """The rule of render, which looks at every case of the letter, not at this address alone."""
+    with (folder / "config.toml").open("a", encoding="utf-8") as stream:
+        stream.write(CAMPAIGN)
+    with db.write() as connection:
+        made = world.resolved(connection, now, "test")
+        for number, country in enumerate(countries[1:], 1):
+            block = world.network(connection, now, f"198.51.100.{16 * number}", f"198.51.100.{16 * number + 15}")
+            connection.execute(update(t.netblocks).where(t.netblocks.c.id == block).values(country=country))
+            link, _ = world.candidate(connection, now, block, 0, f"other{number}@isp.example")
+            same = update(t.netblock_contacts).where(t.netblock_contacts.c.id == link)
+            connection.execute(same.values(contact_id=1))
+            there = world.target(connection, now, ip_address(f"198.51.100.{16 * number + 7}"))
+            waits = {"state": "resolved", "exposure": "open", "exposure_at": now, "level": 1}
+            world.case(connection, now, made.campaign, there, netblock_id=block, netblock_contact_id=link, **waits)
+    found = tocsin("resolve", "--explain", ADDRESS, "--json").data
+    assert found["expected_languages"]["test"]["language_rule"] == rule
+    said = " ".join(tocsin("resolve", "--explain", ADDRESS).out.split())
+    assert f"By what is known today it would be: {', '.join(languages)}. The rule: by the official" in said
+
+
+def test_what_is_to_be_typed_for_an_answer_is_said_in_the_readers_language(tocsin: Tocsin, answer: int) -> None:
+    assert f"tocsin resolve --explain {ADDRESS} --answer NUMBER\n" in tocsin("resolve", "--explain", ADDRESS).out
+    french = tocsin("resolve", "--explain", ADDRESS, "--lang", "fr").out
+    assert f"tocsin resolve --explain {ADDRESS} --answer NUMÉRO\n" in french
+    assert "NUMBER" not in french

@@ -75,3 +75,28 @@ def test_languages_are_those_that_were_chosen_already(db: Database, now: datetim
         connection.execute(t.contact_preferences.insert().values(**wish))
         assert store.preferences(connection, contacts, now) == {contacts[1]: "fr"}
         assert store.preferences(connection, contacts, now + DAY) == {}
+
+
+def test_where_the_cases_are_that_a_letter_would_tell_of_is_counted_by_campaign_and_contact(
+    db: Database, now: datetime
+) -> None:
+    with db.write() as connection:
+        made = world.resolved(connection, now, "test")
+        other = world.campaign(connection, now, "other")
+        open_ = {
+            "exposure": "open",
+            "exposure_at": now,
+            "level": 1,
+            "netblock_id": 1,
+            "netblock_contact_id": made.chosen,
+        }
+        for port, campaign, changes in (
+            (25, made.campaign, {"state": "resolved"}),
+            (80, made.campaign, {"state": "noticed"}),
+            (81, made.campaign, {"state": "resolved", "exposure": "unknown"}),
+            (82, other, {"state": "resolved"}),
+        ):
+            world.case(connection, now, campaign, world.target(connection, now, port=port), **{**open_, **changes})
+        found = store.places(connection, {1, 2})
+        assert found == {(made.campaign, 1): [("FR", "")] * 2, (other, 1): [("FR", "")]}
+        assert store.places(connection, set()) == {}
