@@ -30,6 +30,8 @@ ASKED = {
 
 HEARD = {
     "contacts": "It answered, and named {mailboxes}.",
+    "again": "It answered, and named no mailbox that had not been named before.",
+    "ours.again": "It names no mailbox that had not been named before.",
     "no_contact": "It answered, and named no mailbox that may be written to: {why}.",
     "not_found": "It answered that it knows no such network.",
     "refused": "It refused to answer ({why}); that says nothing about the network.",
