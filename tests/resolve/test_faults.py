@@ -266,18 +266,55 @@ def test_an_rwhois_server_that_does_not_tell_leaves_what_the_registry_said(store
     assert case_of(store)["event"] == ("case.no_contact", "no_contact")
 
 
-def test_an_rwhois_server_in_private_space_is_not_asked(store: Database) -> None:
+def kinds_of_steps(db: Database) -> list[str]:
+    with db.read() as connection:
+        return list(connection.execute(select(t.lookup_steps.c.kind).order_by(t.lookup_steps.c.number)).scalars())
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        *[("10.0.0.1", 4321), ("127.0.0.1", 25), ("127.0.0.1", 22), ("[::ffff:10.0.0.1]", 4321), ("0x7f.1", 4321)],
+        *[("localhost", 4321), ("rwhois.isp.example", 25), ("rwhois.isp.example", 22)],
+    ],
+)
+def test_an_rwhois_server_in_private_space_or_at_another_services_port_is_not_asked(
+    store: Database, host: str, port: int
+) -> None:
     said: list[Any] = []
     with (
         internet([network(PREFIX, registry="arin")]) as net,
-        whois_saying({f"n + {ADDRESS}": ARIN.format("10.0.0.1", 4321)}, said) as arin,
+        whois_saying({f"n + {ADDRESS}": ARIN.format(host, port)}, said) as arin,
     ):
         run(store, net, 1, by={"whois_hosts": {"arin": arin}, "allow_loopback": True})
     assert case_of(store)["event"] == ("case.no_contact", "no_contact")
-    assert paused_for(store, "whois:10.0.0.1") is None
+    assert kinds_of_steps(store) == ["network", "whois"]
+
+
+@pytest.mark.parametrize("inside", ["10.0.0.1", "169.254.169.254"])
+def test_an_rwhois_server_whose_name_leads_into_private_space_is_not_connected_to(
+    store: Database, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, port: Any, *args: Any, **given: Any) -> Any:
+        return real(inside if host == "rwhois.isp.example" else host, port, *args, **given)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    said: list[Any] = []
+    with (
+        internet([network(PREFIX, registry="arin")]) as net,
+        whois_saying({f"n + {ADDRESS}": ARIN.format("rwhois.isp.example", 4321)}, said) as arin,
+    ):
+        run(store, net, 1, by={"whois_hosts": {"arin": arin}, "allow_loopback": True})
+    assert case_of(store)["event"] == ("case.no_contact", "no_contact")
+    assert kinds_of_steps(store) == ["network", "whois", "whois"]
     with store.read() as connection:
-        kinds = connection.execute(select(t.lookup_steps.c.kind).order_by(t.lookup_steps.c.number)).scalars().all()
-    assert kinds == ["network", "whois"]
+        why = t.lookup_steps.c.why
+        assert connection.execute(select(why).order_by(t.lookup_steps.c.number.desc())).scalars().first() == FORBIDDEN
+
+
+FORBIDDEN = "failed forbidden-address"
 
 
 # --- the DNS ----------------------------------------------------------------------------------------------------------
@@ -326,7 +363,7 @@ def test_a_link_up_into_private_space_is_not_followed(store: Database, tmp_path:
     assert case_of(store)["event"] == ("case.no_contact", "no_contact")
     with store.read() as connection:
         why = connection.execute(select(t.lookup_steps.c.why).where(t.lookup_steps.c.kind == "parent")).scalar_one()
-    assert why == "failed forbidden-address"
+    assert why == FORBIDDEN
 
 
 def test_an_as_whose_registry_refuses_leaves_the_case_open(store: Database) -> None:
