@@ -13,7 +13,7 @@ from pipeline.store.tables import events, persons, texts
 from pipeline.store.who import Rows, among, in_time
 
 EVENT = tuple(
-    events.c[name] for name in ("id", "at", "what", "subject", "subject_id", "campaign_id", "by", "why", "data")
+    events.c[name] for name in ("id", "at", "what", "subject", "subject_id", "campaign_id", "by", "why", "data", "leaf")
 )
 
 

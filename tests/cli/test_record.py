@@ -197,6 +197,25 @@ def test_the_log_is_one_object_a_line(tocsin: Tocsin, db: Database, now: datetim
     assert "\u202e" not in ran.out
 
 
+def test_each_line_of_the_log_has_its_leaf_hash_and_all_that_it_is_computed_from(
+    tocsin: Tocsin, db: Database, now: datetime, made: World
+) -> None:
+    """As docs/explanation/record.md says, with nothing but the line itself."""
+    with db.write() as connection:
+        holds.hold(connection, holds.Scope(), "un é", now, "tocsin")
+    lines = tocsin("audit", "log", "--after", 0, "--limit", 1000, "--json").out.splitlines()
+    assert lines
+    for event in map(json.loads, lines):
+        data = json.dumps(event["data"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        campaign = "" if event["campaign_id"] is None else str(event["campaign_id"])
+        before, after = (
+            (event["at"], event["what"], event["subject"], str(event["subject_id"])),
+            (event["by"], event["why"]),
+        )
+        said = "\x1f".join((*before, campaign, *after, data))
+        assert event["leaf"] == hashlib.sha256(b"\0" + said.encode()).hexdigest()
+
+
 def test_the_log_is_narrowed_and_paged(tocsin: Tocsin, made: World) -> None:
     def ids(*options: object) -> list[str]:
         ran = tocsin("audit", "log", *options, "--json")
