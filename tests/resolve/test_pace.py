@@ -131,3 +131,48 @@ def test_a_server_that_stands_still_finds_few_questions_when_it_goes_on_and_is_t
 
 def test_turns_are_those_of_the_http_edge_by_default() -> None:
     assert SETTINGS.rdap_turns <= HttpSettings("test").concurrency
+
+
+# --- what a registry said to one worker holds for all ----------------------------------------------------------------
+
+
+REFUSALS = [
+    RdapFault.RATE_LIMITED_UNTIL,  # 429, with a date
+    RdapFault.UNAVAILABLE,  # 503, with a date
+    RdapFault.BUSY,  # 503
+    RdapFault.FORBIDDEN,  # 403
+    RdapFault.RATE_NOTICE,  # 200
+]
+
+
+@pytest.mark.parametrize("rate", [0.0, 2.0])
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_registry_that_refused_one_worker_is_asked_by_no_other_until_its_time(
+    db: Database, fault: RdapFault, rate: float
+) -> None:
+    now, campaign = clock(), seed.campaign(db, clock())
+    networks = [network("192.0.2.0/24", fault=fault), network("198.51.100.0/24", "abuse@one.example")]
+    settings = replace(SETTINGS, rate=rate)
+    brief = {"patience": timedelta(milliseconds=500)}
+    with internet(networks) as net:
+        seed.cases(db, now, campaign, [ip_address("192.0.2.1")])
+        run(db, net, seed.worker(db, now), settings=settings, by=brief)
+        seed.cases(db, now, campaign, [ip_address("198.51.100.1")])
+        other = run(db, net, seed.another_worker(db, now), settings=settings, by=brief)
+        assert net.asked == ["/ripencc/ip/192.0.2.1"]
+    assert (other.questions, other.cases, other.why) == (0, 1, "rdap:127.0.0.1")
+    assert other.wait is not None
+    assert other.wait - now > timedelta(seconds=50)
+    assert seed.all_cases(db)[1]["due_at"] == other.wait
+
+
+def test_a_days_quota_is_spent_for_whoever_comes_later(db: Database) -> None:
+    now, campaign = clock(), seed.campaign(db, clock())
+    networks = [network(prefix, "abuse@one.example") for prefix in spread("2001:db8::/32", 36, 4)]
+    settings = replace(SETTINGS, per_day={"127.0.0.1": 3})
+    with internet(networks) as net:
+        seed.cases(db, now, campaign, [ip_address(f"2001:db8:{n}000::1") for n in range(2)])
+        assert run(db, net, seed.worker(db, now), settings=settings).questions == 2
+        seed.cases(db, now, campaign, [ip_address(f"2001:db8:{n}000::1") for n in (2, 3)])
+        later = run(db, net, seed.another_worker(db, now), settings=settings)
+    assert (later.questions, later.why, len(net.asked)) == (1, "rdap:127.0.0.1", 3)
