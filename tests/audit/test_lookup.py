@@ -140,6 +140,8 @@ def test_an_address_that_carries_another_says_which_one_was_looked_up(now: datet
             "no-mailbox",
             "named no mailbox that may be written to: no mailbox stands in the answer.",
         ),
+        ("search", "contacts", "", "It answered, and named no mailbox that had not been named before."),
+        ("dump", "contacts", "", "nobody was asked. It names no mailbox that had not been named before."),
         ("origin", "contacts", "AS64500 AS64501", "It answered: AS64500, AS64501."),
         ("origin", "no_contact", "no-origin", "It answered that it knows of none."),
         ("mail", "no_contact", "null_mx", "the domain takes no mail (null MX, RFC 7505)"),
@@ -369,11 +371,15 @@ def test_what_people_said_stands_in_the_report_with_who_said_it(db: Database, no
                 at=now,
             )
         )
+        late = {"first_address": ADDRESS, "last_address": ADDRESS}
+        lookups.override(connection, now + 2 * HOUR, "use", "late@isp.example", **late)
     text = told(gathered(db, now + DAY))
-    assert "system:op said that desk@isp.example is to be used for 192.0.2.0 to 192.0.2.127." in text
+    assert "system:op said that desk@isp.example is to be used for 192.0.2.0 to 192.0.2.127. The reason" in text
     assert "system:op said that noc@isp.example must not be written to at all. That holds until" in text
     assert "The reason given: they wrote to us" in text
     assert "with a copy to cert@cert.example (CERT Example). So it was decided by system:op on" in text
+    assert "late@isp.example is to be used for 192.0.2.10 to 192.0.2.10. It was said after the reading above" in text
+    assert text.count("It was said after") == 1
     assert "other@isp.example" not in text
     assert "abuse@isp.example must not" not in text
 
