@@ -19,12 +19,14 @@ from pipeline.audit import explain, waits
 from pipeline.cli import context
 from pipeline.cli.status import watching
 from pipeline.domain import LetterState
-from pipeline.store import holds
+from pipeline.store import budgets, holds, overrides, preferences
 from pipeline.store import tables as t
 from pipeline.store.db import Database
-from tests.audit import world
-from tests.audit.world import ADDRESS, HEAD, World
+from pipeline.store.preferences import Preference
+from tests.audit import lookups, world
+from tests.audit.world import ADDRESS, HEAD, HOUR, World
 from tests.cli.conftest import Tocsin
+from tests.databases import ROOT
 
 
 @pytest.fixture
@@ -270,3 +272,55 @@ def test_every_command_that_is_to_be_typed_next_exists() -> None:
                 found = command.get_command(click.Context(command), name)
                 assert found is not None, f"tocsin {line}"
                 command = found
+
+
+COLUMNS = {column.name for table in t.metadata.tables.values() for column in table.c}
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("heading", "arguments", "rows", "of_tables"),
+    [
+        ("explain TARGET", ("explain", ADDRESS), ("explanations",), set()),
+        (
+            "resolve --explain",
+            ("resolve", "--explain", ADDRESS),
+            ("steps", "candidates", "words", "languages"),
+            COLUMNS,
+        ),
+        ("registry status", ("registry", "status"), ("servers", "lists", "dumps"), set()),
+        (
+            "contact show",
+            ("contact", "show", "abuse@isp.example"),
+            ("preferences", "named_for", "letters", "words"),
+            set(),
+        ),
+        ("contact show", ("contact", "show", ADDRESS), ("networks", "words"), set()),
+    ],
+)
+def test_every_key_of_the_json_is_described(
+    tocsin: Tocsin,
+    db: Database,
+    now: datetime,
+    heading: str,
+    arguments: tuple[object, ...],
+    rows: tuple[str, ...],
+    of_tables: set[str],
+) -> None:
+    """Keys of rows that stand as they are in the database are described with its tables."""
+    with db.write() as connection:
+        preferences.put(connection, 1, Preference("fr", cadence_days=7), now, "person:1")
+        said = overrides.Said(overrides.Word.USE, (ADDRESS, ADDRESS), "abuse@isp.example", "abuse@isp.example", "asked")
+        overrides.add(connection, said, now, "person:1")
+        lookups.step(connection, now, 1, 0, "network", lookups.RDAP)
+        budgets.reserve(connection, [budgets.Limit("rdap:rdap.registry.example", 1.0)], 1, now, HOUR)
+        file = {"registry": "ripencc", "sha256": bytes(32), "name": "ripe.db.inetnum.gz", "bytes": 1}
+        connection.execute(t.dumps.insert().values(began_at=now, complete_at=now, **file))
+    data = tocsin(*arguments, "--json").data
+    page = (ROOT / "docs" / "reference" / "record.md").read_text(encoding="utf-8")
+    section = page.split(f"## tocsin {heading}")[1].split("\n## ")[0]
+    shown = [data[name] if isinstance(data[name], dict) else data[name][0] for name in rows if data[name]]
+    assert len(shown) >= len(rows) - 1
+    keys = set(data).union(*shown) - {"schema_version", "query"}
+    described = set(re.findall(r"`([a-z0-9_]+)`", section))
+    assert keys - described - of_tables == set()
