@@ -60,7 +60,7 @@ class ResolveSettings:
     names_rate: float = 0.0
     allow_documentation: bool = False
     rdap_turns: int = PACED_AT_HOST
-    whois_turns: int = PACED_AT_HOST
+    whois_turns: int = 4
 
 
 @dataclass(frozen=True, slots=True)

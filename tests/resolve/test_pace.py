@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.domain import RdapQuestion, RdapReply, WhoisQuestion, WhoisReply, Wire
 from pipeline.net.http import HttpSettings
+from pipeline.net.whois import WhoisSettings
 from pipeline.resolve.run import Resolving, resolve
 from pipeline.resolve.work import PACED_AT_HOST, SILENCE
 from pipeline.sandbox.networks import RdapFault
@@ -129,8 +130,9 @@ def test_a_server_that_stands_still_finds_few_questions_when_it_goes_on_and_is_t
         assert after[0] - still.went_on >= SILENCE
 
 
-def test_turns_are_those_of_the_http_edge_by_default() -> None:
+def test_turns_are_no_more_than_the_edges_have_by_default() -> None:
     assert SETTINGS.rdap_turns <= HttpSettings("test").concurrency
+    assert SETTINGS.whois_turns <= WhoisSettings().concurrency
 
 
 # --- what a registry said to one worker holds for all ----------------------------------------------------------------
