@@ -5,6 +5,7 @@ them apart.  Pure; the work grows with the length of the text, which is cut at 6
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.resolve import disguise, wording
@@ -76,8 +77,11 @@ def mentions(text: str) -> list[Mention]:
                     reason = found[-1].rejected
                 else:
                     last = position + 1 == len(spans)
-                    words = _behind(plain, index, after) if last else after
-                    reason = _verdict(before if position else _context(plain, index, before), words)
+                    words = _behind(plain, index, after) if last else after.strip() or _fate(line, spans, position)
+                    if position and found and _stands_in(found[-1], before, words, line):
+                        reason = ""
+                    else:
+                        reason = _verdict(before if position else _context(plain, index, before), words)
                 if reason == "not-abuse" and is_abuse_name(address):
                     reason = ""
                 found.append(Mention(address, reason, address not in lines[index]))
@@ -87,16 +91,25 @@ def mentions(text: str) -> list[Mention]:
 def _beside(line: str, spans: list[re.Match[str]], position: int) -> tuple[str, str]:
     """What stands left and right of one address, up to its neighbours on the line.
 
-    Between two addresses, words before the last comma or full stop go with the left one, the rest with the right one.
+    Between two addresses, words before the last comma, full stop or "and" go with the left one, the rest with the right.
     """
     left = line[spans[position - 1].end() if position else 0 : spans[position].start()]
     if position:
-        left = re.split(r"[,;|.]", left)[-1]
-    right = line[spans[position].end() :]
+        left = _BETWEEN.split(left)[-1]
+    end = spans[position].start() + len(spans[position].group().rstrip(".-"))
+    right = line[end:]
     if position + 1 < len(spans):
-        right = line[spans[position].end() : spans[position + 1].start()]
-        right = ",".join(re.split(r"[,;|.]", right)[:-1])
+        right = ",".join(_BETWEEN.split(line[end : spans[position + 1].start()])[:-1])
     return left, right
+
+
+def _fate(line: str, spans: list[re.Match[str]], position: int) -> str:
+    """What becomes of the mail, said behind the last of a list that the address is in: "to X or Y are ignored"."""
+    for one, following in pairwise(spans[position:]):
+        if not _LINKING.match(line[one.end() : following.start()]):
+            return ""
+    behind = line[spans[-1].end() :]
+    return behind if wording.is_lost(behind) else ""
 
 
 def _context(lines: list[str], index: int, before: str) -> str:
@@ -130,17 +143,33 @@ def _behind(lines: list[str], index: int, after: str) -> str:
     return below if not _WORD.search(after) and _OF_THIS.match(below) else after
 
 
+def _stands_in(refused: Mention, before: str, after: str, line: str) -> bool:
+    """True for the address that is to be used in the place of a refused one: "no abuse to X, use Y"."""
+    if refused.rejected != "told-not-to" or not _INSTEAD.match(before) or not wording.is_of_abuse(line):
+        return False
+    return not _WORD.search(after) or (wording.is_of_abuse(after) and not wording.refuses("", after))
+
+
 def _verdict(context: str, after: str) -> str:
     clause = _CLAUSE_END.split(context)[-1]
     behind = _CLAUSE_END.split(after, maxsplit=1)[0] if after else ""
-    if wording.refuses(clause) or (behind and wording.refuses(behind)):
+    if wording.refuses(clause, behind):
         return "told-not-to"
     return "" if wording.is_of_abuse(clause) or (behind and wording.is_of_abuse(behind)) else "not-abuse"
 
 
 _WORD = re.compile(r"\w")
-_OF_THIS = re.compile(r"\W*(?:this|the above) (?:e-?mail|address|mailbox|account|contact)\b", re.IGNORECASE)
-_CLAUSE_END = re.compile(r"(?<!etc)(?<!e\.g)(?<!i\.e)[.;!?](?:\s|$)|。")
+_INSTEAD = re.compile(
+    r"\W*(?:(?:but|please|instead|rather|only|them|those|these|it|to|the|address|mailbox|at) ){0,4}"
+    r"(?:use|send|write|mail|e-?mail|contact|instead|but)\b\W*(?:(?:only|them|those|it|to|the|address|mailbox|instead)\W*){0,4}$",
+    re.IGNORECASE,
+)
+_OF_THIS = re.compile(
+    r"\W*(?:(?:this|the above) (?:e-?mail|address|mailbox|account|contact)|will|is|are|must|should|shall|cannot|does)\b",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"[,;|.]|(?<!\S)(?:and|or|et|ou|und|oder)(?!\S)", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"(?<!etc)(?<!e\.g)(?<!i\.e)[.;!](?:\s|$)|。")  # not "?": "Abuse? Write to ..."
 _ENDS_CLAUSE = re.compile(r"(?<!etc)(?<!e\.g)(?<!i\.e)[.;!?。]\s*$")
 
 

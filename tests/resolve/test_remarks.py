@@ -78,12 +78,88 @@ OFFERED, NO, TOLD = "", "not-abuse", "told-not-to"
         ("Please contact the abuse department:\n\ndesk@isp.example", [("desk@isp.example", OFFERED)]),
         ("We care about abuse\n\ndesk@isp.example", [("desk@isp.example", NO)]),
         ("NOC: noc@isp.example | Abuse: desk@isp.example", [("noc@isp.example", NO), ("desk@isp.example", OFFERED)]),
+        (
+            "No abuse to noc@isp.example, use desk@isp.example",
+            [("noc@isp.example", TOLD), ("desk@isp.example", OFFERED)],
+        ),
+        ("No abuse to noc@isp.example or x@isp.example", [("noc@isp.example", TOLD), ("x@isp.example", TOLD)]),
+        (
+            "No abuse to noc@isp.example, contact legal@isp.example for subpoenas",
+            [("noc@isp.example", TOLD), ("legal@isp.example", NO)],
+        ),
+        (
+            "desk@isp.example for abuse and noc@isp.example for the rest",
+            [("desk@isp.example", OFFERED), ("noc@isp.example", NO)],
+        ),
+        (
+            "Abuse reports to a@isp.example or b@isp.example are ignored",
+            [("a@isp.example", TOLD), ("b@isp.example", TOLD)],
+        ),
+        ("Please report abuse to desk@isp.example. We do not answer calls", [("desk@isp.example", OFFERED)]),
+        ("Abuse reports to desk@isp.example\nwill not be processed", [("desk@isp.example", TOLD)]),
+        ("Spam? Write to desk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("Misuse of this network: desk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("Incidentes de segurança: desk@isp.example", [("desk@isp.example", OFFERED)]),
+        ("不正利用: desk@isp.example", [("desk@isp.example", OFFERED)]),
         ("no address here", []),
         ("", []),
     ],
 )
 def test_the_words_beside_an_address_decide(text: str, found: list[tuple[str, str]]) -> None:
     assert [(mention.text, mention.rejected) for mention in mentions(text)] == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Abuse mail to desk@isp.example is ignored",
+        "desk@isp.example does not accept abuse complaints",
+        "desk@isp.example isn't for abuse",
+        "desk@isp.example is not the right address for abuse",
+        "Please refrain from sending abuse reports to desk@isp.example",
+        "No abuse reports to desk@isp.example",
+        "desk@isp.example (non-abuse matters)",
+        "For everything except abuse: desk@isp.example",
+        "You should not send spam reports to desk@isp.example",
+        "Abuse reports cannot be handled by desk@isp.example",
+        "Abuse: desk@isp.example bounces",
+        "desk@isp.example is for whois corrections only, abuse goes to our form",
+        "N'envoyez jamais d'abus à desk@isp.example",
+        "Aucune plainte pour abus à desk@isp.example",
+        "Les abus envoyés à desk@isp.example ne seront pas traités",
+        "desk@isp.example no atiende reportes de abuso",
+        "Los abusos enviados a desk@isp.example serán ignorados",
+        "desk@isp.example não trata de abuso",
+        "desk@isp.example へスパムの苦情を送らないでください",
+        "desk@isp.example では迷惑メールの苦情は受け付けておりません",
+        "勿发垃圾邮件举报至 desk@isp.example",
+        "스팸 신고를 desk@isp.example 로 보내지 마십시오",
+        "desk@isp.example не принимает жалобы на спам",
+    ],
+)
+def test_a_text_that_turns_reports_away_is_heeded_however_it_says_so(text: str) -> None:
+    assert [(mention.text, mention.rejected) for mention in mentions(text)] == [("desk@isp.example", TOLD)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please do not hesitate to report abuse to desk@isp.example",
+        "N'hésitez pas à signaler un abus à desk@isp.example",
+        "If you do not get an answer to your abuse report, write to desk@isp.example",
+        "We do not tolerate spam, report it to desk@isp.example",
+        "These addresses are not static, abuse reports go to desk@isp.example",
+        "Abuse reports not sent to desk@isp.example will be ignored",
+        "Abuse reports to any address other than desk@isp.example are ignored",
+        "Abuse: desk@isp.example - reports without logs are ignored",
+        "To report abuse, do not use our form, mail desk@isp.example",
+        "To report abuse mail desk@isp.example (not for technical support)",
+        "To report abuse mail desk@isp.example (phone calls are not accepted)",
+        "Incomplete reports are ignored, abuse goes to desk@isp.example",
+    ],
+)
+def test_a_not_that_is_about_something_else_is_no_refusal(text: str) -> None:
+    assert [(mention.text, mention.rejected) for mention in mentions(text)] == [("desk@isp.example", OFFERED)]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +177,15 @@ def test_the_words_beside_an_address_decide(text: str, found: list[tuple[str, st
         "Abuse: desk@isp(dot)example",
         "Abuse: desk at isp dot example",
         "Abuse: desk AT isp DOT example",
+        "Abuse: desk (arroba) isp (punto) example",
+        "Abuse: desk (arobase) isp (point) example",
+        "Abuse: desk(a)isp.example",
+        "Abuse: desk_at_isp.example",
+        "Abuse: desk -at- isp -dot- example",
+        "Abuse: desk *at* isp *dot* example",
+        "Abuse: desk&#64;isp&#46;example",
+        "Abuse: desk @ isp.example",
+        "Abuse: desk@ isp.example",
     ],
 )
 def test_a_disguised_address_is_found_and_said_to_be_disguised(text: str) -> None:
@@ -119,6 +204,9 @@ def test_a_disguised_address_is_found_and_said_to_be_disguised(text: str) -> Non
         ("Report abuse at www.isp.example/form", []),
         ("Send reports to abuse at isp.example/form", []),
         ("Meet us at isp dot example", []),
+        ("Report abuse @ isp.example", []),
+        ("Abuse: https://look-at-isp.example", []),
+        ("Abuse: see (a) our.pages", []),
     ],
 )
 def test_a_spoken_at_is_undone_only_for_a_name_that_says_abuse(text: str, found: list[str]) -> None:
