@@ -27,6 +27,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _WRAPPING = "\"'`()[]{}<>,;:.*|"
 _MAILTO = re.compile(r"mailto:", re.IGNORECASE)
+_ENCODED = re.compile(r"mailto:[^@\s]{1,64}%40", re.IGNORECASE)  # RFC 6068 section 2 allows it
 _OTHER_RECIPIENTS = re.compile(r"[?&](to|cc|bcc)=", re.IGNORECASE)
 
 
@@ -71,7 +72,7 @@ def split(text: str) -> list[str]:
     """
     text = text[:MAX_FIELD].strip()
     if "@" not in text:
-        if "＠" not in text:
+        if "＠" not in text and not _ENCODED.match(text):
             return []
         text = text.replace("＠", "@")  # as an East Asian keyboard writes it
     if _PLAIN.fullmatch(text):

@@ -19,7 +19,7 @@ _REFUSAL = re.compile(
     r"|\btoo many (?:\w+ ){0,2}(?:queries|requests|connections|lookups)|\bexcessive quer|\bpermission denied"
     r"|\bover (?:the |your )?(?:quota|limit)\b|\binterval is too short|\bslow down\b|\b(?:been|are) banned\b"
     r"|\b(?:l[ií]mite|cota|cuota)\b[^\n]{0,40}\b(?:exced|supera|ultrapass)"
-    r"|\btemporarily (?:denied|blocked|unavailable)|\btry again later|\bhas been (?:blocked|blacklisted)"
+    r"|\btemporarily (?:denied|blocked|unavailable)|\btry again later|\bha(?:s|ve) been (?:blocked|blacklisted)"
     r"|\breached[^\n]{0,40}\b(?:limit|quota|maximum number)"
     r"|\bnot (?:allowed|permitted|authori[sz]ed) to (?:query|access|use)\b"
     r"|\b429 too many|\b403 forbidden",

@@ -25,6 +25,7 @@ class Registry:
 @dataclass(frozen=True, slots=True)
 class Placeholders:
     local_parts: frozenset[str]
+    beginnings_of_nobody: tuple[str, ...]  # of local parts
     addresses: frozenset[str]
     network_names: frozenset[str]
     network_prefixes: tuple[str, ...]
@@ -34,6 +35,7 @@ class Placeholders:
     of_host: dict[str, str]
     beginnings: tuple[str, ...]  # of the registries' names as holders
     of_beginning: tuple[tuple[str, str], ...]
+    of_name: dict[str, str]
 
 
 @functools.cache
@@ -53,6 +55,7 @@ def _known() -> Placeholders:
     )
     return Placeholders(
         local_parts=frozenset(data["nobody"]["local_parts"]),
+        beginnings_of_nobody=tuple(data["nobody"]["beginnings"]),
         addresses=frozenset(data["nobody"]["addresses"]),
         network_names=frozenset(data["networks"]["names"]),
         network_prefixes=tuple(data["networks"]["prefixes"]),
@@ -62,6 +65,7 @@ def _known() -> Placeholders:
         of_host={host: one.name for one in registries for host in one.hosts},
         beginnings=tuple(name for one in registries for name in one.names),
         of_beginning=tuple((name, one.name) for one in registries for name in one.names),
+        of_name={name: one.name for one in registries for name in one.names},
     )
 
 
@@ -79,7 +83,7 @@ def is_nobody(mailbox: str) -> bool:
     local = mailbox.partition("@")[0]
     if not local.isalpha():
         local = local.partition("+")[0].translate(_JOINTS)
-    return local in known.local_parts or mailbox in known.addresses
+    return local in known.local_parts or mailbox in known.addresses or local.startswith(known.beginnings_of_nobody)
 
 
 def registry_of_mailbox(mailbox: str) -> str:
@@ -104,7 +108,7 @@ def registry_of_host(host: str) -> str:
 
 
 def registries_named(*texts: str) -> frozenset[str]:
-    """Return the registries that one of the texts (a network's name, its holder) begins with the name of."""
+    """Return the registries that one of the texts (the names of a network's holder) begins with the name of."""
     beginnings = _known().beginnings
     lowered = [begun for text in texts if (begun := text.strip().lower()).startswith(beginnings)]
     return frozenset(
@@ -115,6 +119,15 @@ def registries_named(*texts: str) -> frozenset[str]:
             if text[0] == name[0] and _begins_with_word(text, name)
         ]
     )
+
+
+def registries_called(name: str) -> frozenset[str]:
+    """Return the registry whose whole name this is, alone in a set, or the empty set."""
+    registry = _known().of_name.get(name.strip().lower(), "") if name else ""
+    return frozenset([registry]) if registry else _NO_REGISTRIES
+
+
+_NO_REGISTRIES: frozenset[str] = frozenset()
 
 
 def _begins_with_word(text: str, name: str) -> bool:

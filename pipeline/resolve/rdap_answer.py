@@ -20,6 +20,7 @@ from pipeline.resolve.rdap_range import text_of
 from pipeline.resolve.scope import Range, ScopeCaps
 
 _SPECIAL = re.compile(r"\biana\b.*\b(special|reserved)\b")
+_ABSENT = re.compile(r"\W*(?:(?:error )?404\W*$|(?:(?:error )?404 )?(?:object |resource )?not found\b)", re.IGNORECASE)
 _HISTORY = "/history/"
 _TRUNCATED = ("object truncated", "does not contain all data")
 
@@ -106,15 +107,17 @@ def _error(data: dict[str, Any]) -> tuple[Outcome, str] | None:
         return outcome.of_status(_number(data["errorCode"]) or 0) or (Outcome.UNUSABLE, "error-object")
     if not any(key in data for key in ("objectClassName", "handle", "startAddress", "startAutnum")):
         texts = [text for one in [data, *notices] for key in ("title", "description") for text in strings(one.get(key))]
-        is_refusal = any(outcome.refuses(text[:1000]) for text in texts)
-        return Outcome.REFUSED if is_refusal else Outcome.UNUSABLE, "no-object"
+        if any(outcome.refuses(text[:1000]) for text in texts):
+            return Outcome.REFUSED, "no-object"
+        is_absent = any(_ABSENT.match(text) for text in strings(data.get("title")))
+        return Outcome.NOT_FOUND if is_absent else Outcome.UNUSABLE, "no-object"
     return None
 
 
 def _is_special(text: str) -> bool:
-    """True for the type or the name of IANA's special-purpose space, as ARIN writes them."""
+    """True for the type or the name of IANA's special-purpose space, as ARIN writes them (SPECIAL-IPV4-...)."""
     lowered = text.lower()
-    return lowered.startswith("special-") or ("iana" in lowered and _SPECIAL.search(lowered) is not None)
+    return lowered.startswith("special-ipv") or ("iana" in lowered and _SPECIAL.search(lowered) is not None)
 
 
 def _number(value: object) -> int | None:

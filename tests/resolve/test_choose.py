@@ -92,6 +92,7 @@ def test_rejected_mailboxes_are_kept_with_the_text_as_it_stood_and_the_reason() 
     [
         ("no-reply@isp.example", "placeholder"),
         ("Do_Not_Reply@isp.example", "placeholder"),
+        ("noreply-abuse@isp.example", "placeholder"),
         ("nobody@isp.example", "placeholder"),
         ("no-email@isp.invalid", "placeholder"),
         ("root@localhost", "placeholder"),

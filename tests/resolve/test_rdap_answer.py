@@ -131,6 +131,8 @@ def test_a_body_that_is_not_one_whole_json_object_is_unusable(body: bytes) -> No
         ({"notices": [{"title": "Error", "description": "Query rate limit exceeded"}]}, Outcome.REFUSED),
         ({"title": "Query limit exceeded"}, Outcome.REFUSED),
         ({"title": "hello"}, Outcome.UNUSABLE),
+        ({"title": "404 Not Found", "description": ["No such network"]}, Outcome.NOT_FOUND),
+        ({"title": "Where to go if your page was not found"}, Outcome.UNUSABLE),
         (network(ABUSE, notices=[{"title": "Rate Limit Notice", "description": ["Wait."]}]), Outcome.REFUSED),
     ],
 )
@@ -172,6 +174,8 @@ def test_an_answer_for_something_else_is_unusable(data: Json, queried: str | int
 def test_special_purpose_space_has_nobody_to_ask() -> None:
     assert read(network(ABUSE, type="IANA SPECIAL USE")).outcome is Outcome.SPECIAL
     assert read(network(ABUSE, name="PRIVATE-ADDRESS-ABLK-RFC1918-IANA-RESERVED")).outcome is Outcome.SPECIAL
+    assert read(network(ABUSE, name="SPECIAL-IPV4-FUTURE-USE-IANA-RESERVED")).outcome is Outcome.SPECIAL
+    assert read(network(ABUSE, name="SPECIAL-SCHOOL-NET")).outcome is Outcome.CONTACTS
 
 
 # --- the network ------------------------------------------------------------------------------------------------------
@@ -464,8 +468,21 @@ def test_a_registrys_desk_is_right_for_the_registrys_own_network_unless_another_
     own = network(holder, desk, name="APNIC-LABS")
     assert mailboxes(read(own, registry="apnic")) == ["helpdesk@apnic.net"]
     assert read(own, registry="arin").why == "registry-contact"
+    assert mailboxes(read(network(desk, name="APNIC"), registry="apnic")) == ["helpdesk@apnic.net"]
     asking = entity(["abuse"], email("search-apnic-not-arin@apnic.net"))
     assert read(network(holder, asking, name="APNIC-192"), registry="apnic").why == "placeholder"
+
+
+@pytest.mark.parametrize(
+    "name", ["IDNIC-HOLDER-ID", "CNNIC-HOLDER-CN-NET-AP", "IRINN-HOLDER-IN", "APNIC-ERX-192-0-2-0"]
+)
+@pytest.mark.parametrize("described", [[], [{"title": "description", "description": ["The Firm"]}]])
+def test_a_network_named_after_the_registry_that_gave_it_out_is_its_holders(name: str, described: list[Json]) -> None:
+    desks = [
+        entity(["abuse"], email(f"abuse@{domain}")) for domain in ("idnic.net", "cnnic.cn", "irinn.in", "apnic.net")
+    ]
+    answer = read(network(*desks, name=name, remarks=described), registry="apnic")
+    assert (answer.outcome, answer.why) == (Outcome.NO_CONTACT, "registry-contact")
 
 
 def test_a_mailbox_marked_for_abuse_counts_in_a_technical_contact() -> None:
