@@ -265,3 +265,18 @@ def test_pictures_of_the_demonstration_show_commands_that_exist(language: str) -
     for line in typed:
         parsed(line)
     assert [line for line in said if "\ufffd" in line] == []
+
+
+@pytest.mark.parametrize(("readme", "language"), list(zip(READMES, ("en", "fr"), strict=True)))
+def test_the_readmes_tell_the_figures_that_the_demonstration_printed(readme: Path, language: str) -> None:
+    picture = ElementTree.parse(demo.HERE / f"demo.{language}.svg").getroot()
+    said = "\n".join(element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text"))
+    steps = re.findall(r"^[3-8]\. [^\n]*(?:\n {3}[^\n]*)*", readme.read_text(encoding="utf-8"), re.MULTILINE)
+    told = set(
+        re.findall(
+            r"\d+",
+            " ".join(step[2:] for step in steps if "`resolve`" in step or "`send`" in step or "`render`" in step),
+        )
+    )
+    assert len(told) == 7
+    assert told <= set(re.findall(r"\d+", said))
