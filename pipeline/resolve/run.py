@@ -142,6 +142,7 @@ def _hear(connection: Connection, run: Resolving, work: Work, now: datetime) -> 
     words = overrides.revision(connection, now), routes.every(connection)
     if words != work.words:
         work.words = words
+        work.overtaken.clear()
         run.rules.spoken.hear(overrides.in_force(connection, now))
         run.rules.routes.clear()
         run.rules.routes.update(words[1])
@@ -207,19 +208,22 @@ def _settle(
     found = {
         case: settled
         for address, known in covered.items()
-        for settled in [_settled(run, known, address, now)]
+        for settled in [_settled(run, work, known, address, now)]
         for case in work.cases.pop(address)
     }
     store.settle(connection, found, Lease(run.worker_id, work.lease), now, BY)
     _forget(work, found)
 
 
-def _settled(run: Resolving, known: Known, address: Address, now: datetime) -> Settled:
+def _settled(run: Resolving, work: Work, known: Known, address: Address, now: datetime) -> Settled:
     """Take the first contact that lives and that no person objects to; a dead one rather than none.
 
     Not where a CERT or partner alone is told and its mailbox came back: whom to tell instead, a person decides.
     """
-    until = _holds_until(run, known, address, now)
+    until = _holds_until(run, known, address)
+    if _is_overtaken(run, known, address) and address not in work.overtaken:
+        work.overtaken.add(address)  # once: whatever comes of it then, a run must come to its end
+        until = now
     links = [link for link in known.links if not run.rules.spoken.objection(link.mailbox, address)]
     at_worst = links[0] if links and not by_route.is_alone(run.rules.routes.get(known.country)) else None
     best = next((link for link in links if not link.is_dead), at_worst)
@@ -228,25 +232,20 @@ def _settled(run: Resolving, known: Known, address: Address, now: datetime) -> S
     return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, until)
 
 
-def _holds_until(run: Resolving, known: Known, address: Address, now: datetime) -> datetime | None:
-    """Return when to look again: when the network's time is over, or the first of the words that had a say in it ends.
+def _holds_until(run: Resolving, known: Known, address: Address) -> datetime | None:
+    """Return when to look again: when the network's time is over, or the first of the words that had a say in it ends."""
+    ends = run.rules.spoken.ends([*known.mailboxes, *known.objected], address)
+    return min((time for time in (known.expires_at, ends) if time is not None), default=None)
 
-    At once if a person named another contact, rejected all that were found, or gave the country another route, while the
-    address was being looked up.
-    """
+
+def _is_overtaken(run: Resolving, known: Known, address: Address) -> bool:
+    """Did a person name another contact, reject all that were found, or give the country another route, while the address
+    was being looked up?"""
+    if _is_override(known):
+        return False
     words = run.rules.spoken
-    if not _is_override(known) and (
-        words.told(address) is not None
-        or not _fits_route(run, known)
-        or (known.links and all(words.objection(link.mailbox, address) for link in known.links))
-    ):
-        return now
-    mailboxes = [*(link.mailbox for link in known.links), *known.objected]
-    return _first(known.expires_at, words.ends(mailboxes, address))
-
-
-def _first(*times: datetime | None) -> datetime | None:
-    return min((time for time in times if time is not None), default=None)
+    all_rejected = bool(known.links) and all(words.objection(mailbox, address) for mailbox in known.mailboxes)
+    return all_rejected or words.told(address) is not None or not _fits_route(run, known)
 
 
 def _nobody(outcome: Outcome) -> Outcome:

@@ -125,6 +125,7 @@ class Work:
     at_host: Counter[str] = field(default_factory=Counter)
     heard_at: dict[str, datetime] = field(default_factory=dict)  # by budget: the last answer, or the first question
     words: object = None  # which of people's words on contacts this run goes by
+    overtaken: set[Address] = field(default_factory=set)  # by these words, while looked up: once more, then
     remembered: dict[str, Heard] = field(default_factory=dict)  # by the question's text
     failed: dict[str, tuple[Heard, datetime]] = field(default_factory=dict)  # ... and until when nobody asks it
     asked: int = 0
