@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from pipeline.domain import RdapQuestion, RdapReply, Wire
 from pipeline.net import names, rdap, whois
 from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings, Nameserver
@@ -220,6 +221,30 @@ def resolving(
 def run(db: Database, net: Internet, worker_id: int, **given: Any) -> Result:
     with resolving(db, net, worker_id, **given) as prepared:
         return resolve(prepared)
+
+
+class Speaking:
+    """An edge to registries; a person speaks when the first question is asked."""
+
+    def __init__(self, edge: Wire[RdapQuestion, RdapReply], say_it: Callable[[], None]) -> None:
+        self.edge, self.left = edge, [say_it]
+
+    def room(self) -> bool:
+        return self.edge.room()
+
+    def tell(self, message: RdapQuestion) -> None:
+        self.edge.tell(message)
+
+    def ask(self, question: RdapQuestion) -> None:
+        if self.left:
+            self.left.pop()()
+        self.edge.ask(question)
+
+    def take(self, timeout: float) -> Sequence[RdapReply]:
+        return self.edge.take(timeout)
+
+    def done(self, count: int = 1) -> None:
+        self.edge.done(count)
 
 
 def spread(prefix: str, length: int, count: int) -> list[str]:

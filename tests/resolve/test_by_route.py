@@ -20,7 +20,7 @@ from pipeline.store.resolve import DueCase
 from pipeline.store.routes import ALONE, Way
 from tests import cases as seed
 from tests.resolve.scripted import Route
-from tests.resolve.small_internet import Internet, clock, internet, network, resolving
+from tests.resolve.small_internet import Internet, Speaking, clock, internet, network, resolving
 
 OWN, ABOVE, CERT, OTHER = (f"abuse@{name}.example" for name in ("one", "above", "cert", "other"))
 CASE = "192.0.2.1"
@@ -142,6 +142,15 @@ def test_a_route_that_is_given_while_a_run_is_under_way_counts(db: Database) -> 
     with internet(NETWORKS) as net:
         run(db, net, worker, worth=worth)
     assert told(db) == CERT
+
+
+@pytest.mark.parametrize("kind", [Way.DIGEST, Way.COPY])
+def test_a_route_that_is_given_while_the_registry_is_asked_counts_for_what_it_answers(db: Database, kind: Way) -> None:
+    worker, by = begin(db), {"chain": ("network", "parent", "cert")}
+    route(db, Way.COPY if kind is Way.DIGEST else Way.DIGEST, OTHER)
+    with internet(NETWORKS) as net, resolving(db, net, worker, by=by) as one:
+        assert resolve(replace(one, rdap=Speaking(one.rdap, lambda: route(db, kind)))).questions == 1
+    assert told(db) == (CERT if kind is Way.DIGEST else OWN)
 
 
 # --- the rule ---------------------------------------------------------------------------------------------------------

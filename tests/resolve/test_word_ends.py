@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from pipeline.domain import CaseState, RdapQuestion, RdapReply, Wire
+from pipeline.domain import CaseState
 from pipeline.resolve.run import Result, resolve
 from pipeline.sandbox.networks import RdapFault
 from pipeline.store import overrides
@@ -18,7 +18,7 @@ from pipeline.store.db import Database
 from pipeline.store.overrides import Said, Word
 from pipeline.store.resolve import DueCase
 from tests import cases as seed
-from tests.resolve.small_internet import Internet, clock, internet, network, resolving
+from tests.resolve.small_internet import Internet, Speaking, clock, internet, network, resolving
 
 DAY = timedelta(days=1)
 CHAIN = {"chain": ("network", "parent")}
@@ -147,30 +147,6 @@ def test_a_run_goes_by_what_is_said_while_it_is_under_way(
     with internet(NETWORKS) as net:
         run(db, net, worker, worth=speaking(lambda: say(db, verdict, mailbox, None, first, last)))
     assert [one for one, _ in told(db)] == [ABOVE]
-
-
-class Speaking:
-    """An edge to registries; a person speaks when the first question is asked."""
-
-    def __init__(self, edge: Wire[RdapQuestion, RdapReply], say_it: Callable[[], None]) -> None:
-        self.edge, self.left = edge, [say_it]
-
-    def room(self) -> bool:
-        return self.edge.room()
-
-    def tell(self, message: RdapQuestion) -> None:
-        self.edge.tell(message)
-
-    def ask(self, question: RdapQuestion) -> None:
-        if self.left:
-            self.left.pop()()
-        self.edge.ask(question)
-
-    def take(self, timeout: float) -> Sequence[RdapReply]:
-        return self.edge.take(timeout)
-
-    def done(self, count: int = 1) -> None:
-        self.edge.done(count)
 
 
 @pytest.mark.parametrize(("verdict", "mailbox"), [(Word.REJECT, OWN), (Word.USE, ABOVE)])
