@@ -86,13 +86,16 @@ def judged(
 def _own(network: Network) -> frozenset[str]:
     """The registries that hold the network themselves.
 
-    The holder's name says so.  Networks are named after the registry that gave them out (IDNIC-..., CNNIC-...-AP), so
-    a network's name counts only where it is the registry's whole name.  A block that one regional registry says belongs
-    to another one ("APNIC", in ARIN's data) is that one's to hand on.
+    The holder's name says so.  National registries name networks after themselves (IDNIC-..., CNNIC-...-AP), so a
+    network's name counts only where it is the registry's whole name, or a regional one's and there is nothing better.
+    A block that one regional registry says belongs to another one ("APNIC", in ARIN's data) is that one's to hand on.
     """
     named = placeholders.registries_called(network.name)
     if network.holder != network.name:
         named |= placeholders.registries_named(network.holder)
+    else:
+        by_name = placeholders.registries_named(network.name)
+        named |= frozenset([one for one in by_name if not placeholders.national_country(one)])
     if not named or not network.registry:
         return named
     return frozenset([one for one in named if one == network.registry or placeholders.national_country(one)])

@@ -86,7 +86,8 @@ _HARMLESS = re.compile(
 )
 # "mail to any other address will not be read" speaks of the others, not of the address beside it
 _OF_OTHERS = re.compile(
-    r"(?<!and )\bother (?:e-?mail )?(?:(?:e-?)?mails?\b|messages|enquir|address|contact|mailbox|poc|recipient)|\belsewhere\b"
+    r"(?<!and )\bother (?:e-?mail )?(?:(?:e-?)?mails?\b|messages|enquir|address|contact|mailbox|poc|recipient)"
+    r"|\belsewhere\b"
 )
 _OF_SOME = re.compile(r"\bwithout\b|\bincomplete\b|\bmissing\b|\banonymous\b|\bduplicate")
 # "do not use our form, mail X": an order of its own behind the comma
