@@ -49,6 +49,7 @@ def plain(found: LookUp) -> dict[str, Any]:
         "network": found.network["id"] if found.network is not None else None,
         "route": _one(found.route),
         "expected_languages": {name: dict(row) for name, row in found.expected.items()},
+        "suppressed": found.suppressed,
         "names": found.names,
         **{name: [plain_row(row) for row in getattr(found, name)] for name in rows},
     }

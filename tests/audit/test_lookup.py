@@ -258,6 +258,7 @@ def test_a_mailbox_that_must_not_be_written_to_any_more_is_told_as_such(db: Data
         add(connection, t.suppressions, **values)
     assert "Confidence: 90 of 100. Today no letter goes to it: they asked." in told(gathered(db, now + DAY))
     assert "Today" not in told(gathered(db, now + DAY, is_today=False))
+    assert lookup_report.plain(gathered(db, now + DAY))["suppressed"] == {"abuse@isp.example": "asked"}
 
 
 def asked(at: datetime, kind: str, outcome: str, why: str) -> dict[str, Any]:
