@@ -24,6 +24,7 @@ from pipeline.sandbox.recorded import Recorded
 from pipeline.sandbox.streams import listening
 from pipeline.sandbox.thread import in_thread
 from pipeline.sandbox.whois_server import WhoisTable
+from pipeline.store import routes
 from pipeline.store.db import Database
 from pipeline.store.resolve import DueCase
 
@@ -221,6 +222,12 @@ def resolving(
 def run(db: Database, net: Internet, worker_id: int, **given: Any) -> Result:
     with resolving(db, net, worker_id, **given) as prepared:
         return resolve(prepared)
+
+
+def route(db: Database, country: str, kind: str, mailbox: str) -> None:
+    """Give a country a route: a run goes by those that are stored."""
+    with db.write() as connection:
+        routes.put(connection, country, routes.Way(kind), mailbox, "CERT", "their wish", clock(), "person:1")
 
 
 class Speaking:

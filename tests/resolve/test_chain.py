@@ -9,7 +9,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,6 +42,7 @@ from tests.resolve.small_internet import (
     internet,
     network,
     resolving,
+    route,
     run,
     spread,
     whois_saying,
@@ -54,12 +55,6 @@ AS = Autnum(64500, 64500, "ripencc", "AS64500", abuse="abuse@as.example")
 
 
 ANYBODY = {4: {"services": [[["192.0.2.0/24"], ["http://127.0.0.1/"]]]}}
-
-
-@dataclass(frozen=True)
-class Route:
-    kind: str
-    mailbox: str
 
 
 def begin(db: Database, texts: Sequence[str]) -> int:
@@ -131,8 +126,9 @@ def every_tier(db: Database, tmp_path: Path) -> Any:
     dns = mail_for(*(f"{name}.example" for name in ("role", "remark", "above", "as", "listed", "cert")), origins=told)
     dns = replace(dns, records=RECORDS)
     worker = begin(db, [address for address, *_ in TIERS])
+    route(db, "CA", "copy", "team@cert.example")
     with internet(networks, recorded=recorded.load(tmp_path), autnums=[AS], dns=dns) as net:
-        run(db, net, worker, by=whole_chain(net, routes={"CA": Route("copy", "team@cert.example")}))
+        run(db, net, worker, by=whole_chain(net))
         yield net
 
 

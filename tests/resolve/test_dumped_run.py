@@ -10,7 +10,7 @@ from pipeline.domain import CaseState, ContactState, Tier
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests import cases as seed
-from tests.resolve.small_internet import clock, internet, network, run
+from tests.resolve.small_internet import clock, internet, network, route, run
 from tests.resolve.test_dumps import NETWORKS, OTHERS, read_in, written
 
 DAY = timedelta(days=1)
@@ -64,8 +64,9 @@ def test_a_dump_is_not_believed_when_it_is_old_or_not_in_the_chain(db: Database,
 
 def test_behind_a_dead_contact_of_a_dump_the_chain_goes_on(db: Database, tmp_path: Path) -> None:
     worker = begin(db, tmp_path, "192.0.2.1")
-    teams = {"DE": Team(), "CA": Team()}
-    by = {"chain": ("dump", "network", "cert"), "routes": teams}
+    for country in ("DE", "CA"):
+        route(db, country, "direct", "team@cert.example")
+    by = {"chain": ("dump", "network", "cert")}
     with internet([network("192.0.2.0/24", "asked@isp.example")]) as net:
         run(db, net, worker, by=by)
         with db.write() as connection:
@@ -83,11 +84,6 @@ def test_behind_a_dead_contact_of_a_dump_the_chain_goes_on(db: Database, tmp_pat
         link = t.netblock_contacts.c
         tiers = connection.execute(select(link.tier).where(link.id == case["netblock_contact_id"])).scalars().all()
     assert tiers == [Tier.CERT]
-
-
-class Team:
-    kind = "direct"
-    mailbox = "team@cert.example"
 
 
 def test_the_country_comes_from_the_statistics_where_the_network_says_none(db: Database, tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ from pipeline.store import tables as t
 from pipeline.store.db import Database
 from pipeline.store.netblocks import Learnt
 from tests import cases as seed
-from tests.resolve.scripted import Route
 from tests.resolve.small_internet import (
     SETTINGS,
     Internet,
     clock,
     internet,
     network,
+    route,
     run,
     whois_saying,
     whole_chain,
@@ -143,14 +143,14 @@ NIC_BR = object_of(
 )
 
 
-@pytest.mark.parametrize(
-    ("routes", "mailbox"), [({}, None), ({"BR": Route("copy", "t@cert.example")}, "t@cert.example")]
-)
+@pytest.mark.parametrize("mailbox", [None, "t@cert.example"])
 def test_an_object_that_nic_br_truncated_is_told_to_the_countrys_team_and_else_asked_for_again(
-    sqlite: Database, record: Record, routes: Json, mailbox: str | None
+    sqlite: Database, record: Record, mailbox: str | None
 ) -> None:
     networks = [network("192.0.2.0/24", registry="lacnic")]
-    by = {"chain": ("network", "whois", "parent", "cert"), "routes": routes}
+    by = {"chain": ("network", "whois", "parent", "cert")}
+    if mailbox is not None:
+        route(sqlite, "BR", "copy", mailbox)
     with internet(networks, recorded=record(("lacnic", "192.0.2.0/24", NIC_BR))) as net:
         [case] = look_up(sqlite, net, ["192.0.2.1"], by=by)
     assert case["mailbox"] == mailbox
