@@ -26,6 +26,12 @@ _TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")  # UTF-8 that was taken fo
 _CLIENT_NOTE = re.compile(r"\[(?:(?:Querying|Redirected to) \S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?)\]")
 _KEY = re.compile(r"^([A-Za-z][A-Za-z0-9 _;/-]{0,30}?)\s*:(?:\s+|$)(.*)$")
 
+# words of the forms of JPNIC and KRNIC, by which their character sets are told apart
+_NATIONAL = (
+    (("euc_jp", "cp932"), ("ネットワーク", "組織名", "最終更新", "連絡担当者", "該当するデータ")),
+    (("cp949",), ("네트워크", "기관명", "우편번호", "전자우편", "조회하신")),
+)
+
 Fields = list[tuple[str, str]]
 
 
@@ -41,8 +47,9 @@ class Stated:
 def decode(body: bytes) -> list[str]:
     """Return the text's lines, bounded and without tags.
 
-    ISO-2022-JP where its escape sequences stand (its bytes would pass as UTF-8), else UTF-8, else Latin-1.  A line that was
-    encoded in UTF-8 twice, or that is UTF-8 in a text that is not, is put right.
+    ISO-2022-JP where its escape sequences stand (its bytes would pass as UTF-8), else UTF-8, else the charset in which
+    JPNIC's or KRNIC's own labels stand in the bytes, else Latin-1.  A line that was encoded in UTF-8 twice, or that is
+    UTF-8 in a text that is not, is put right.
     """
     if b"\x1b$" in body or b"\x1b(" in body:
         text = body.decode("iso2022_jp", errors="replace")
@@ -50,11 +57,23 @@ def decode(body: bytes) -> list[str]:
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = body.decode("latin-1")
+            text = _national(body) or body.decode("latin-1")
     if re.search(r"<(?:html|pre|body|div|br)\b", text, re.IGNORECASE):
         text = html.unescape(_TAG.sub("", text))
     lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MAX_LINES]
     return [_put_right(line[:MAX_LINE]).rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
+
+
+def _national(body: bytes) -> str:
+    """The text in EUC-JP, Shift_JIS or EUC-KR where a label of the registry stands in it, which no other text has; or "".
+
+    Read as Latin-1, Shift_JIS would break: the second byte of a letter may be a bracket.
+    """
+    for codecs, words in _NATIONAL:
+        for codec in codecs:
+            if any(word.encode(codec) in body for word in words):
+                return body.decode(codec, errors="replace")
+    return ""
 
 
 def _put_right(line: str) -> str:
