@@ -74,7 +74,9 @@ def _utf8(answer: Answer) -> bytes:
 
 def _read_by_ipwhois(registry: str, page: str, queried: Address, own: list[Stated]) -> list[Stated]:
     """The networks that ipwhois reads, each with the mailboxes of our own reading, and those that we alone read."""
-    found: dict[Range | None, Stated] = {one.network.registered: one for one in own}
+    found: dict[Range | None, Stated] = {}
+    for one in own:
+        found.setdefault(one.network.registered, one)
     for net in ipwhois_offline.national_networks(registry, _reduced(registry, page)):
         registered = _range(str(net.get("cidr") or ""), queried)
         mailboxes = found[registered].network.found if registered in found else ()
@@ -86,8 +88,8 @@ def _read_by_ipwhois(registry: str, page: str, queried: Address, own: list[State
             holder=_plain(net.get("name")),
             country=placeholders.national_country(registry),
         )
-        if (one := stated(full, queried)) is not None:
-            found[registered] = one
+        if (read_too := stated(full, queried)) is not None:
+            found[registered] = read_too
     return list(found.values())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pipeline.domain import Address
 from pipeline.resolve import choose, remarks
 from pipeline.resolve.choose import Found
+from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network, named_desk
 from pipeline.resolve.whois_text import (
     MAX_MAILBOXES,
@@ -87,5 +88,7 @@ def _mailboxes(fields: Fields) -> Iterator[Found]:
             source = choose.NESTED_ROLE if match.group("of") == "org" else choose.ROLE
             yield Found(value, source, f"{key}:", handle, note=doubt)
         else:
-            yield Found(value, choose.MAILBOX_NAME, f"{key}:", handle, "technical", doubt)
+            for part in split(value) or [value]:
+                because = "" if remarks.is_abuse_name(part) else "technical"
+                yield Found(part, choose.MAILBOX_NAME, f"{key}:", handle, because, doubt)
     yield from choose.in_remark("comment:", text, doubt=doubt)

@@ -26,42 +26,40 @@ def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated
         return []
     forms = (("jpnic", _jpnic(lines)), ("krnic", _krnic(lines)), ("twnic", _twnic(lines)))
     everyone = [_one(record, queried, name) for name, records in forms for record in list(records)[:MAX_NETWORKS]]
-    return [one for one in everyone if one is not None]
+    found = [one for one in everyone if one is not None]
+    return sorted(found, key=lambda one: not one.network.holder.isascii())  # KRNIC says it all in Korean first
 
 
 def _one(record: Fields, queried: Address, registry: str) -> Stated | None:
+    """An administrator's or technician's mailbox is not for abuse, unless its own name says that it is."""
     mailboxes = [
         Found(
-            value,
+            part,
             choose.ROLE if kind == _ABUSE else choose.MAILBOX_NAME,
             f"{kind} contact",
-            rejected=_why_not(kind, value),
+            rejected="" if kind == _ABUSE or remarks.is_abuse_name(part) else "technical",
         )
         for kind in (_ABUSE, _OTHER)
         for name, value in record
         if name == kind
+        for part in split(value)
     ]
     network = Network(
         registry=registry,
         registered=scope.read_range(first(record, _RANGE)),
         found=tuple(mailboxes),
         name=first(record, "network name", "netname", "service name"),
-        holder=first(record, "organization", "organization name", "組織名", "netname"),
+        holder=first(record, "organization", "organization name", "組織名", "기관명", "netname"),
         country=placeholders.national_country(registry),
     )
     return stated(network, queried)
-
-
-def _why_not(kind: str, value: str) -> str:
-    """An administrator's or technician's mailbox is not for abuse, unless its own name says that it is."""
-    return "" if kind == _ABUSE or all(remarks.is_abuse_name(part) for part in split(value)) else "technical"
 
 
 def _kind(label: str, value: str, section: str = "") -> str:
     """What a value is: a mailbox of the abuse desk, another mailbox, or what its label says."""
     if not split(value):
         return label
-    return _ABUSE if "abuse" in label or "abuse" in section else _OTHER
+    return _ABUSE if any(word in place for word in ("abuse", "spam") for place in (label, section)) else _OTHER
 
 
 def _labelled(line: str) -> tuple[str, str]:

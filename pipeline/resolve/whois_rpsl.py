@@ -67,6 +67,8 @@ def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated
     for fields in objects:
         for handle in every(fields, *_HANDLES)[:1]:
             index.setdefault(_bare(handle).lower(), fields)
+    if registry == "lacnic" and any(name == "nic-hdl-br" for fields in objects for name, _ in fields[:1]):
+        registry = "registro.br"  # whose answer LACNIC's server hands on
     kinds = ("aut-num",) if isinstance(queried, int) else _NETWORKS
     found = [fields for fields in objects if fields[0][0] in kinds][:MAX_NETWORKS]
     ranges = [(fields, one) for fields in found if (one := _stated(fields, queried, registry)) is not None]
@@ -165,7 +167,8 @@ def _mailboxes(fields: Fields, for_abuse: bool) -> Iterator[Found]:
     for value in marked:
         source = choose.ROLE if for_abuse else choose.ABUSE_MAILBOX
         yield Found(_bare(value), source, f"{place} abuse-mailbox:", handle, reason, doubt)
-    for value in every(fields, "e-mail", "email")[:MAX_MAILBOXES]:
+    emails = [part for value in every(fields, "e-mail", "email")[:MAX_MAILBOXES] for part in split(value) or [value]]
+    for value in emails[:MAX_MAILBOXES]:
         source, because = _source(fields, value, for_abuse, bool(marked))
         yield Found(_bare(value), source, f"{place} e-mail:", handle, reason or because, doubt)
     for key in _NOTIFY:
@@ -179,7 +182,7 @@ def _source(fields: Fields, value: str, for_abuse: bool, has_marked: bool) -> tu
     """(source, why not) of an e-mail attribute."""
     if for_abuse:
         return choose.ROLE, "less-preferred" if has_marked else ""
-    if any(remarks.is_abuse_name(part) for part in split(value)):
+    if remarks.is_abuse_name(value):
         return choose.MAILBOX_NAME, ""
     reasons = {"person": "personal", "role": "technical"}
     kind = "person" if first(fields, "person") else fields[0][0]
