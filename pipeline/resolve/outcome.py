@@ -29,8 +29,19 @@ _NOT_FOUND = re.compile(
     r"\bno match(?:es)?\b|\b(?:not|nothing) found\b|^\W*no found\b|%error:101\b"
     r"|\bno (?:such |whois )?(?:data|records?|entries|information|objects?|results?)\b[^\n]{0,20}\b(?:found|available)\b"
     r"|\bno such (?:entry|object|network|record|resource|range)\b"
-    r"|^%error 230\b|\breturned 0 objects\b|\bunallocated\b|\bis not (?:allocated|registered)\b",
+    r"|^%error 230\b|\breturned 0 objects\b|\bunallocated\b|\bunassigned\b|\bobject does not exist\b|\bno records\b"
+    r"|\bmatche[sd] no\b|^\W*not registered\b|\b(?:is|are|block) not (?:\w+ )?(?:allocated|assigned|registered)\b"
+    r"|\bno (?:ha|est[áa]) (?:sido )?(?:asignad|registrad)|\bnenhum registro\b|該当するデータが|데이터가 없습니다"
+    r"|등록되어 있지 않",
     re.IGNORECASE | re.MULTILINE,
+)
+# less than a refusal where other words stand beside it: some servers say on every answer that they limit the rate
+_HINT = re.compile(
+    r"\brate[- ]limit|\bthrottl|\b(?:ip|host|address|client|network)\b[^\n]{0,30}\bblocked\b|^\W*(?:blocked|denied)\W*$"
+    r"|\bexceed\w*[^\n]{0,40}\brate\b|\bwait a (?:while|moment|few|minute)|\bexcessive use\b|\brequest limit\b"
+    r"|\brequests?\b[^\n]{0,40}\bnot permitted\b|\bexced\w*[^\n]{0,20}\bl[ií]mite\b|\bconsultas demais\b|アクセス制限"
+    r"|초과하",
+    re.IGNORECASE,
 )
 
 
@@ -60,6 +71,11 @@ def of_status(status: int) -> tuple[Outcome, str] | None:
 def refuses(text: str) -> bool:
     """True if the text says that a limit was passed or that this asker is shut out."""
     return _REFUSAL.search(text) is not None
+
+
+def may_refuse(text: str) -> bool:
+    """True if a text that says nothing else is better taken for a refusal."""
+    return _HINT.search(text) is not None
 
 
 def finds_nothing(text: str) -> bool:

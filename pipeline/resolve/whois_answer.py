@@ -41,13 +41,15 @@ def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCa
 
 
 def unstated(lines: list[str], networks: list[Stated]) -> tuple[Outcome, str]:
-    """Return what a text without a network for the question says; a refusal is looked for first."""
+    """Return what a text without a network for the question says; a plain refusal is looked for first, a hint last."""
     if networks:
         return Outcome.UNUSABLE, "wrong-network"
     if any(outcome.refuses(line) for line in lines):
         return Outcome.REFUSED, "limit"
     if any(outcome.finds_nothing(line) for line in lines):
         return Outcome.NOT_FOUND, "no-match"
+    if any(outcome.may_refuse(line) for line in lines):
+        return Outcome.REFUSED, "limit"
     return Outcome.UNUSABLE, "no-network"
 
 

@@ -223,6 +223,19 @@ def reasons(answer: NetworkAnswer) -> dict[str, str]:
         ("% This query returned 0 objects.", Outcome.NOT_FOUND),
         ("No data was found", Outcome.NOT_FOUND),
         ("% Unallocated and unassigned in the registry's block", Outcome.NOT_FOUND),
+        ("% ASN or IP block not allocated by the registry", Outcome.NOT_FOUND),
+        ("Query matched no records", Outcome.NOT_FOUND),
+        ("該当するデータがありません。", Outcome.NOT_FOUND),
+        ("192.0.2.7 는 등록되어 있지 않습니다", Outcome.NOT_FOUND),
+        ("Nenhum registro encontrado", Outcome.NOT_FOUND),
+        ("Rate limited", Outcome.REFUSED),
+        ("Your request has been throttled", Outcome.REFUSED),
+        ("Your IP address is blocked", Outcome.REFUSED),
+        ("% You have exceeded allowed connection rate", Outcome.REFUSED),
+        ("Please wait a while and try again", Outcome.REFUSED),
+        ("Requests of this client are not permitted", Outcome.REFUSED),
+        ("조회 건수를 초과하였습니다", Outcome.REFUSED),
+        ("% Access to this service is rate limited.\n\nNo match for 192.0.2.70", Outcome.NOT_FOUND),
         ("hello", Outcome.UNUSABLE),
         ("", Outcome.UNUSABLE),
         ("<html><body>Maintenance</body></html>", Outcome.UNUSABLE),
@@ -421,6 +434,66 @@ def test_an_rwhois_answer_for_another_customer_is_unusable() -> None:
     assert read(RWHOIS.replace("IP-Network:192.0.2.0/24", "IP-Network:192.0.2.0/29")).outcome is Outcome.UNUSABLE
 
 
+def test_an_rwhois_contact_of_its_own_is_told_by_what_the_network_refers_to_it_as() -> None:
+    text = (
+        "network:Class-Name:network\nnetwork:IP-Network:192.0.2.0/24\nnetwork:Abuse-Contact;I:AB.isp\n"
+        "network:Tech-Contact;I:TC.isp\n\ncontact:Class-Name:contact\ncontact:ID:AB.isp\ncontact:Email:desk@isp.example\n"
+        "contact:Updated-By:changer@isp.example\n\ncontact:Class-Name:contact\ncontact:ID:TC.isp\n"
+        "contact:Email:tech@isp.example\n"
+    )
+    assert reasons(read(text)) == {"desk@isp.example": "", "changer@isp.example": "changed"}
+    assert read(text.replace("ID:AB.isp", "ID:other")).why == "abuse-handle AB.isp"
+
+
+@pytest.mark.parametrize("begun", ["network:Class-Name:network", "network:ID:NET-2"])
+def test_each_rwhois_object_is_a_network_of_its_own_with_spaces_or_without(begun: str) -> None:
+    narrow = f"{begun}\nnetwork:IP-Network:192.0.2.64/28\nnetwork:Org-Name:Narrow\n"
+    for text in (RWHOIS + narrow, (RWHOIS + narrow).replace("network:", "network: ")):
+        answer = read(text)
+        assert answer.registered == (ip_address("192.0.2.64"), ip_address("192.0.2.79"))
+        assert answer.holder == "Narrow"
+        assert [(each.mailbox, each.tier) for each in usable(answer)] == [("abuse@isp.example", 4)]
+
+
+def test_a_technicians_mailbox_that_is_named_for_abuse_counts_and_the_one_beside_it_does_not() -> None:
+    both = "noc@isp.example, abuse@isp.example"
+    for text in (
+        ARIN.replace("OrgAbuse", "OrgNOC")
+        .replace("abuse@", "noc2@")
+        .replace("RAbuse", "RTech")
+        .replace("noc@upstream.example", both),
+        RWHOIS.replace("contact:Abuse-Email:abuse@isp.example\n", "").replace("noc@isp.example", both),
+        TWNIC.replace("noc@isp.example", both).replace("Abuse contact:\n      abuse@isp.example", ""),
+        RIPE.replace("% Abuse contact", "% X")
+        .replace("abuse-c:", "x-c:")
+        .replace("abuse-mailbox:", "x-mailbox:")
+        .replace("noc@isp.example", both),
+    ):
+        answer = read(text, "192.0.2.7")
+        assert [(each.mailbox, each.source) for each in usable(answer)] == [("abuse@isp.example", "mailbox-name")]
+        assert reasons(answer)["noc@isp.example"] == "technical"
+
+
+def test_a_desk_for_spam_is_one_for_abuse() -> None:
+    text = TWNIC.replace("Abuse contact", "Spam contact").replace("abuse@isp.example", "desk@isp.example")
+    assert mailboxes(read(text)) == ["desk@isp.example"]
+
+
+def test_what_lacnic_hands_on_of_nic_br_is_nic_brs() -> None:
+    text = LACNIC.replace("nic-hdl:", "nic-hdl-br:") + "\n% Security issues also to cert@cert.br\n"
+    answer = read(text, registry="lacnic")
+    assert (answer.registry, mailboxes(answer)) == ("registro.br", ["redes@isp.example"])
+    assert "cert@cert.br" not in reasons(answer)
+    assert read(LACNIC, registry="lacnic").registry == "lacnic"
+
+
+def test_krnics_english_name_of_a_holder_goes_before_its_korean_one() -> None:
+    korean = "IPv4주소 : 192.0.2.0 - 192.0.2.255 (/24)\n기관명 : 예\n전자우편 : noc@isp.example\n\n"
+    assert read(korean).holder == "예"
+    assert read(korean + KRNIC).holder == "Customer"
+    assert mailboxes(read(korean + KRNIC)) == ["abuse@isp.example"]
+
+
 @pytest.mark.parametrize("form", ["JPNIC", "KRNIC", "TWNIC", "RWHOIS"])
 def test_technical_mailboxes_of_the_other_forms_are_kept_as_rejected(form: str) -> None:
     answer = read("\n".join(line for line in FORMS[form].splitlines() if "abuse@" not in line))
@@ -453,6 +526,12 @@ def test_an_as_number_is_answered_by_its_own_object_only(text: str, outcome: Out
         ("\ufeffMontréal".encode(), "Montréal"),
         ("Montréal".encode("latin-1"), "Montréal"),
         ("組織名".encode("iso2022_jp"), "組織名"),
+        ("組織名　ー".encode("cp932"), "組織名　ー"),
+        ("組織名　ー".encode("euc_jp"), "組織名　ー"),
+        ("[ 네트워크 ]".encode("euc_kr"), "[ 네트워크 ]"),
+        ("기관명 : 똠".encode("cp949"), "기관명 : 똠"),
+        ("組織名".encode("cp932") + b"\x83", "組織名\ufffd"),
+        ("ソ".encode("cp932"), "ソ".encode("cp932").decode("latin-1")),  # no label of a registry: it could be anything
         ("Montréal".encode().decode("latin-1").encode(), "Montréal"),
         ("Montréal".encode() + b"\n" + "Québec".encode("latin-1"), "Montréal"),
         ("SÃO PAULO".encode(), "SÃO PAULO"),
@@ -462,7 +541,9 @@ def test_an_as_number_is_answered_by_its_own_object_only(text: str, outcome: Out
         ),
     ],
 )
-def test_the_character_set_is_iso_2022_jp_by_its_escapes_else_utf_8_else_latin_1(body: bytes, line: str) -> None:
+def test_the_character_set_is_told_by_escapes_else_utf_8_else_by_a_registrys_own_labels_else_latin_1(
+    body: bytes, line: str
+) -> None:
     assert decode(body)[0] == line
 
 
@@ -471,5 +552,10 @@ def test_a_line_ends_however_the_server_ends_it(end: bytes) -> None:
     assert decode(b"inetnum: x" + end + b"owner: y") == ["inetnum: x", "owner: y"]
 
 
-def test_jpnic_in_its_own_character_set_is_read() -> None:
-    assert mailboxes(read(JPNIC.encode("iso2022_jp"))) == ["abuse@isp.example"]
+@pytest.mark.parametrize("charset", ["iso2022_jp", "cp932", "euc_jp", "utf-8"])
+def test_jpnic_in_its_own_character_sets_is_read(charset: str) -> None:
+    for text in (JPNIC, JPNIC.replace("[Organization]               Example Corporation", "[組織名] 株式会社例ー")):
+        answer = read(text.encode(charset))
+        assert mailboxes(answer) == ["abuse@isp.example"]
+        assert answer.registered == (ip_address("192.0.2.0"), ip_address("192.0.2.255"))
+        assert answer.holder in ("Example Corporation", "株式会社例ー")
