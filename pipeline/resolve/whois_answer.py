@@ -6,13 +6,15 @@ Standards: RFC 3912; the forms' own in whois_rpsl, whois_arin, whois_rwhois and 
 """
 
 from collections.abc import Iterable
-from itertools import chain
+from itertools import accumulate, chain
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
 from pipeline.resolve import choose, outcome, placeholders, whois_arin, whois_national, whois_rpsl, whois_rwhois
 from pipeline.resolve.network import Network, judged, without_network
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.whois_text import Stated, decode
+
+MAX_SAID = 32768  # characters of a text that are searched for a refusal: such a text is short
 
 _FORMS = (whois_rpsl.read, whois_arin.read, whois_rwhois.read, whois_national.read)
 
@@ -34,7 +36,7 @@ def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCa
     if not fitting:
         return without_network(*unstated(lines, networks), registry)
     judgement = judged(merged(fitting, queried), queried, caps)
-    comments = [line for line in lines if line.startswith(("%", "#"))]
+    comments = _said([line for line in lines if line.startswith(("%", "#"))])
     if judgement.outcome is Outcome.NO_CONTACT and any(outcome.refuses(line) for line in comments):
         return without_network(Outcome.REFUSED, "limit", registry)
     return judgement
@@ -44,6 +46,7 @@ def unstated(lines: list[str], networks: list[Stated]) -> tuple[Outcome, str]:
     """Return what a text without a network for the question says; a plain refusal is looked for first, a hint last."""
     if networks:
         return Outcome.UNUSABLE, "wrong-network"
+    lines = _said(lines)
     if any(outcome.refuses(line) for line in lines):
         return Outcome.REFUSED, "limit"
     if any(outcome.finds_nothing(line) for line in lines):
@@ -51,6 +54,12 @@ def unstated(lines: list[str], networks: list[Stated]) -> tuple[Outcome, str]:
     if any(outcome.may_refuse(line) for line in lines):
         return Outcome.REFUSED, "limit"
     return Outcome.UNUSABLE, "no-network"
+
+
+def _said(lines: list[str]) -> list[str]:
+    """Return the lines that are searched for a refusal."""
+    ends = accumulate(len(line) for line in lines)
+    return [line for line, end in zip(lines, ends, strict=True) if end <= MAX_SAID]
 
 
 def merged(fitting: list[Stated], queried: Address | int) -> Network:

@@ -75,13 +75,13 @@ def _one(fields: Fields, contacts: Contacts, queried: Address, registry: str) ->
 
 
 def _mailboxes(fields: Fields, contacts: Contacts) -> Iterator[Found]:
-    for key, value in fields:
-        if "@" in value and key not in _TEXTS:
-            yield from _judged(key, value, "abuse" in key)
-    for identifier in every(fields, "abuse-contact")[:MAX_MAILBOXES]:
-        for key, value in contacts.get(identifier.lower(), ()):
-            if "@" in value and key not in _TEXTS:
-                yield from _judged(f"abuse-contact {key}", value, key not in _CHANGE)
+    for key, value in [field for field in fields if "@" in field[1] and field[0] not in _TEXTS][: 4 * MAX_MAILBOXES]:
+        yield from _judged(key, value, "abuse" in key)
+    desks = dict.fromkeys(identifier.lower() for identifier in every(fields, "abuse-contact")[:MAX_MAILBOXES])
+    for desk in desks:
+        emails = [field for field in contacts.get(desk, ()) if "@" in field[1] and field[0] not in _TEXTS]
+        for key, value in emails[:MAX_MAILBOXES]:
+            yield from _judged(f"abuse-contact {key}", value, key not in _CHANGE)
     yield from choose.in_remark("comment:", free_text(fields, *_TEXTS))
 
 

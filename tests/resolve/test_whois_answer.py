@@ -6,10 +6,10 @@ from ipaddress import ip_address
 import pytest
 
 from pipeline.domain import Answer, NetworkAnswer, Outcome, TemporaryFailure
-from pipeline.resolve import whois_answer
+from pipeline.resolve import whois_answer, whois_rwhois
 from pipeline.resolve.choose import usable
 from pipeline.resolve.scope import ScopeCaps
-from pipeline.resolve.whois_text import decode
+from pipeline.resolve.whois_text import MAX_MAILBOXES, decode
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 
@@ -257,6 +257,11 @@ def test_a_limit_that_left_the_contact_out_is_a_refusal_and_one_beside_a_contact
     assert read(limit + LACNIC).outcome is Outcome.CONTACTS
 
 
+def test_a_refusal_is_looked_for_at_the_beginning_of_a_text_only() -> None:
+    assert read("hello\n" * 100 + "Too many queries").outcome is Outcome.REFUSED
+    assert read("hello\n" * 10_000 + "Too many queries").outcome is Outcome.UNUSABLE
+
+
 def test_a_failed_question_or_an_endless_answer_is_unusable() -> None:
     failed = Answer("whois://whois.example:43/x", 0, "text/plain", RIPE.encode(), NOW, TemporaryFailure("timeout"))
     for answer in (failed, reply(RIPE, 0), reply(RIPE + " " * (1 << 20))):
@@ -443,6 +448,17 @@ def test_an_rwhois_contact_of_its_own_is_told_by_what_the_network_refers_to_it_a
     )
     assert reasons(read(text)) == {"desk@isp.example": "", "changer@isp.example": "changed"}
     assert read(text.replace("ID:AB.isp", "ID:other")).why == "abuse-handle AB.isp"
+
+
+def test_one_rwhois_contact_is_read_once_however_often_it_is_referred_to() -> None:
+    text = (
+        "network:IP-Network:192.0.2.0/24\n"
+        + "network:Abuse-Contact;I:A\n" * 60
+        + "contact:Class-Name:contact\ncontact:ID:A\n"
+    )
+    lines = (text + "contact:Email:desk@isp.example\n" * 2000).splitlines()
+    (one,) = whois_rwhois.read(lines, ip_address("192.0.2.7"), "rwhois")
+    assert len(one.network.found) == MAX_MAILBOXES
 
 
 @pytest.mark.parametrize("begun", ["network:Class-Name:network", "network:ID:NET-2"])
