@@ -34,25 +34,28 @@ _SPOKEN_AT = re.compile(
 )
 _DOT = re.compile(" dot ", re.IGNORECASE)
 
-_BRACKET_MARKS = tuple(
-    f"{bracket}{gap}{word}"
-    for bracket in "([{<"
-    for gap in ("", " ")
-    for word in ("at", "dot", "@", "a)", "a]", "ar", "chez")
-)
-_MARKS = ("*at*", "_at_", " -at- ", "&#", "&commat", " @", "@ ")
+_BRACKET_MARK = re.compile(r"[(\[{<] ?(?:at|dot|@|a[)\]]|arr?o|chez)")
 
 
 def may_be_in(lowered: str) -> bool:
     """False where no disguise can be in a text, which is nearly always; cheap, since every text is asked this."""
-    if "|" in lowered or "＠" in lowered or _is_spoken(lowered) or any(mark in lowered for mark in _MARKS):
+    if "|" in lowered or " @" in lowered or "@ " in lowered or "&#" in lowered or "&commat" in lowered:
+        return True
+    if "＠" in lowered or "_at_" in lowered or "*at*" in lowered or " -at- " in lowered or _is_spoken(lowered):
         return True
     has_bracket = "(" in lowered or "[" in lowered or "<" in lowered or "{" in lowered
-    return has_bracket and any(mark in lowered for mark in _BRACKET_MARKS)
+    return has_bracket and _BRACKET_MARK.search(lowered) is not None
+
+
+_SPOKEN_HINT = re.compile(r"(?:abuse|spam)[a-z0-9._+-]{0,30}\s+at\s")
 
 
 def _is_spoken(lowered: str) -> bool:
-    return (" at " in lowered or "\tat" in lowered) and any(word in lowered for word in ("abuse", "spam", " dot "))
+    if " at " not in lowered and "\tat" not in lowered:
+        return False
+    if " dot " in lowered:
+        return True
+    return ("abuse" in lowered or "spam" in lowered) and _SPOKEN_HINT.search(lowered) is not None
 
 
 def undone(line: str) -> str:

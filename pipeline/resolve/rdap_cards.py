@@ -58,7 +58,7 @@ def read(entity: dict[str, Any]) -> Card:
 def place(entity: dict[str, Any]) -> tuple[str, str]:
     """Return (country code, region) of the entity's first address that says one of them, or ("", "")."""
     for one in _properties(entity.get("vcardArray")):
-        if (one[0] == "adr" or _name(one[0]) == "adr") and any(found := _jcard_place(_parameters(one), one[3])):
+        if any(found := _jcard_place(_parameters(one), one[3])):
             return found
     cards = [card for key in _JSCARDS if (card := entity.get(key)) is not None]
     addresses = (one for card in cards if isinstance(card, dict) for _, one in _members(card.get("addresses")))
@@ -92,14 +92,16 @@ _PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role
 
 
 def _properties(array: object) -> list[list[Any]]:
-    """The properties of a jCard that have a name and a value, but for those that `_jcard` reads."""
+    """The adr properties of a jCard, those with a value."""
     if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
         return []
-    return [
-        one
-        for one in array[1][:MAX_PROPERTIES]
-        if isinstance(one, list) and len(one) >= 4 and isinstance(one[0], str) and one[0] not in _READ
-    ]
+    return [one for one in array[1][:MAX_PROPERTIES] if isinstance(one, list) and len(one) >= 4 and _is_place(one[0])]
+
+
+def _is_place(written: object) -> bool:
+    if not isinstance(written, str):
+        return False
+    return written == "adr" or (written not in _READ and written not in _PASSED and _name(written) == "adr")
 
 
 def _name(written: str) -> str:

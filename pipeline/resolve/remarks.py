@@ -196,16 +196,19 @@ _DISCLAIMED = re.compile(
 
 def doubts(text: str) -> list[Doubt]:
     """Return what the registry says against a mailbox: validation failed, marked invalid, no answer to its checks."""
-    if "valid" not in text[:MAX_TEXT].lower():
+    text = text[:MAX_TEXT]
+    lowered = text.lower()
+    if "valid" not in lowered:
         return []
-    words = " ".join(text[:MAX_TEXT].split())
+    words = " ".join(text.split())
     found = []
-    for match in _MARKED.finditer(words):
+    is_marked = "@" in words and ("invalid" in lowered or "unvalid" in lowered or "not" in lowered)
+    for match in _MARKED.finditer(words) if is_marked else ():
         mailbox = words[max(match.start() - 64, words.rfind(" ", 0, match.start()) + 1) : match.end()].partition(" ")[0]
         found.append(Doubt(mailbox.strip("<>\"'()"), "marked-invalid" if match.group(1) else "unvalidated"))
-    if _FAILED.search(words):
+    if ("failed" in lowered or "invalid" in lowered) and _FAILED.search(words):
         found.append(Doubt("", "marked-invalid"))
-    if _UNVALIDATED.search(words):
+    if ("unvalid" in lowered or "attempted" in lowered) and _UNVALIDATED.search(words):
         found.append(Doubt("", "unvalidated"))
     return found
 

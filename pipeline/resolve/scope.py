@@ -17,6 +17,8 @@ Range = tuple[Address, Address]  # inclusive, both of one family, first <= last
 _OCTET = r"(0|[1-9][0-9]{0,2})"
 _V4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 
+_GROUPS = re.compile(r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,7}", re.IGNORECASE)
+
 SLOW_REGISTRIES = frozenset({"lacnic", "registro.br", "nic.br", "nic.mx"})  # about ten questions a minute
 
 
@@ -103,9 +105,18 @@ def plain_address(text: str) -> Address | None:
     if len(text) > 45 or "%" in text:
         return None
     try:
-        return IPv6Address(text)
+        return IPv6Address(_packed(text) or text)
     except ValueError:
         return None
+
+
+def _packed(text: str) -> bytes:
+    """The sixteen bytes of an IPv6 address in the two plain forms, "2001:db8::" and all eight groups; else b""."""
+    head, gap, tail = text.partition("::")
+    groups = head.split(":")
+    if tail or _GROUPS.fullmatch(head) is None or (len(groups) > 7 if gap else len(groups) != 8):
+        return b""
+    return bytes.fromhex("".join([group.zfill(4) for group in groups])).ljust(16, b"\0")
 
 
 def _padded(text: str) -> IPv4Address | None:

@@ -20,30 +20,37 @@ _ABUSE_WORDS = (
         " attack",
         " uce ",
         " uce/",
+    ),
+    *(
         "misuse",
         "unsolicited",
         "ddos",
+        "security incident",
+        "security breach",
+        "incidente de segur",
+        "incidentes de segur",
     ),
-    *("incidente de segur", "incidentes de segur", "incident de sécurité", "incidents de sécurité", "sicherheitsvorf"),
-    *("security incident", "security breach", "pourriel", "hameçonnage", "hameconnage", "missbrauch", "mißbrauch"),
-    *("misbruik", "misbruk", "nadużyć", "nadużyc", "naduzyc", "zneužit", "zneužív", "zneuzit", "kötüye kullan"),
-    *("kotuye kullan", "злоупотреб", "зловживан", "спам", "жалоб", "lạm dụng", "thư rác", "penyalahgunaan"),
-    *(
-        "滥用",
-        "濫用",
-        "垃圾邮件",
-        "垃圾郵件",
-        "举报",
-        "スパム",
-        "迷惑メール",
-        "不正アクセス",
-        "不正利用",
-        "アビューズ",
-        "스팸",
-        "침해사고",
-        "남용",
-    ),
+    *("pourriel", "hameconnage", "missbrauch", "sicherheitsvorf", "misbruik", "misbruk", "naduzyc", "zneuzit"),
+    *("kotuye kullan", "penyalahgunaan"),
 )
+_OTHER_ABUSE_WORDS = (  # not in ASCII
+    *("incident de sécurité", "incidents de sécurité", "hameçonnage", "mißbrauch", "nadużyć", "nadużyc", "zneužit"),
+    *("zneužív", "kötüye kullan", "злоупотреб", "зловживан", "спам", "жалоб", "lạm dụng", "thư rác"),
+    *("滥用", "濫用", "垃圾邮件", "垃圾郵件", "举报", "スパム", "迷惑メール", "不正アクセス", "不正利用", "アビューズ"),
+    *("스팸", "침해사고", "남용"),
+)
+# a text that _REFUSAL finds something in has one of these
+_REFUSAL_HINTS = (
+    *("not", "n't", "never", "no ", "non", "refrain", "avoid", "unmonitored", "unattended", "except", "excluding"),
+    *("apart from", "thing but", "other ", "unrelated", "ne ", "n'", "aucun", "evite", "hormis", "sauf", "hors "),
+    *("nicht", "kein", "niemals", "ausser", "niet", "geen", "nunca", "nao", "exce", "nie ", "meyin", "mayin", "jangan"),
+    "tidak",
+)
+_OTHER_REFUSAL_HINTS = (  # not in ASCII
+    *("n’", "évite", "außer", "não", "meyın", "mayın", "không", "đừng", "не", "кроме", "勿", "不", "ないで", "ご遠慮"),
+    *("お控え", "ません", "対象外", "以外", "지", "않습니다", "아닙니다", "아님", "금지", "불가"),
+)
+
 # what follows a "not" that speaks of writing to a mailbox or of what becomes of the mail, not of the weather
 _DEEDS = (
     r"(?:send\w*|sent|writ\w+|e-?mail\w*|mail\w*|us(?:e|ed|ing)|contact\w*|report\w*|forward\w*|address\w*|direct\w*"
@@ -101,8 +108,14 @@ _BUT_THIS = re.compile(
 
 def is_of_abuse(text: str) -> bool:
     """True if the text has a word for abuse, spam, attacks and the like, in one of some twenty languages."""
-    lowered = f" {text.lower()} "
-    return any(word in lowered for word in _ABUSE_WORDS)
+    return _has_one(f" {text.lower()} ", _ABUSE_WORDS, _OTHER_ABUSE_WORDS)
+
+
+def _has_one(lowered: str, words: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    for word in words:  # any() over a generator costs twice as much
+        if word in lowered:
+            return True
+    return not lowered.isascii() and any(word in lowered for word in others)
 
 
 def refuses(before: str, behind: str = "") -> bool:
@@ -111,14 +124,19 @@ def refuses(before: str, behind: str = "") -> bool:
     "Reports not sent to X are ignored" is no refusal of X, nor is "mail to any other address is not read".
     """
     before, behind = before.lower(), behind.lower()
-    if _BUT_THIS.search(before):
-        return False
     if behind and is_lost(behind):
-        return True
-    if any(_is_only_for_else(text) for text in (before, behind)):
+        return _BUT_THIS.search(before) is None
+    if not (_may_refuse(before) or _may_refuse(behind)) or _BUT_THIS.search(before):
+        return False
+    if _is_only_for_else(before) or _is_only_for_else(behind):
         return True
     ordered = _ORDER.search(before)
     return _is_denied(ordered.group() if ordered is not None else before) or _is_denied(behind)
+
+
+def _may_refuse(lowered: str) -> bool:
+    """False for nearly all texts; cheap, since all are asked this and the patterns are dear."""
+    return bool(lowered) and ("only" in lowered or _has_one(lowered, _REFUSAL_HINTS, _OTHER_REFUSAL_HINTS))
 
 
 def is_lost(behind: str) -> bool:
