@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.domain import ConfigurationError
@@ -48,6 +48,20 @@ class DnsSection(Section):
     concurrency: int = Field(50, ge=1, description="questions under way at once")
 
 
+RDAP_RATES = {
+    "rdap.arin.net": 2.0,
+    "rdap.db.ripe.net": 2.0,
+    "rdap.apnic.net": 2.0,
+    "rdap.afrinic.net": 1.0,
+    "rdap.lacnic.net": 0.15,
+    "rdap.registro.br": 0.15,
+    "jpnic.rdap.apnic.net": 0.166,
+    "krnic.rdap.apnic.net": 0.166,
+    "twnic.rdap.apnic.net": 0.166,
+    "idnic.rdap.apnic.net": 0.166,
+}
+
+
 class RdapSection(Section):
     bootstrap_v4: str = Field("https://data.iana.org/rdap/ipv4.json", description="IANA's registry of IPv4 (RFC 9224)")
     bootstrap_v6: str = Field("https://data.iana.org/rdap/ipv6.json", description="IANA's registry of IPv6 (RFC 9224)")
@@ -65,20 +79,8 @@ class RdapSection(Section):
     rate: float = Field(
         2.0, ge=0, description="questions a second to a registry that `rates` does not name; 0: no limit"
     )
-    rates: dict[str, float] = Field(
-        {
-            "rdap.arin.net": 2.0,
-            "rdap.db.ripe.net": 2.0,
-            "rdap.apnic.net": 2.0,
-            "rdap.afrinic.net": 1.0,
-            "rdap.lacnic.net": 0.15,
-            "rdap.registro.br": 0.15,
-            "jpnic.rdap.apnic.net": 0.166,
-            "krnic.rdap.apnic.net": 0.166,
-            "twnic.rdap.apnic.net": 0.166,
-            "idnic.rdap.apnic.net": 0.166,
-        },
-        description="questions a second by registry host",
+    rates: Annotated[dict[str, float], AfterValidator(lambda given: RDAP_RATES | given)] = Field(
+        RDAP_RATES, description="questions a second by registry host; what is not named here stays as it is"
     )
     per_day: dict[str, int] = Field({}, description="questions a UTC day by registry host")
     keep: Duration = Field(timedelta(days=30), description="an answer with a contact serves that long")

@@ -33,6 +33,12 @@ def test_every_default_shown_in_the_example_is_the_default(tmp_path: Path) -> No
     assert config.load(write(tmp_path, shown)).settings == config.load(write(tmp_path, example())).settings
 
 
+def test_a_limit_that_is_set_for_one_registry_leaves_the_others_theirs(tmp_path: Path) -> None:
+    rates = config.load(write(tmp_path, "[rdap.rates]\n'rdap.arin.net' = 1")).settings.rdap.rates
+    assert rates == {**config.RDAP_RATES, "rdap.arin.net": 1.0}
+    assert rates["rdap.lacnic.net"] < 1
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
