@@ -6,7 +6,7 @@ mailboxes, ranges and reasons stand in them only as kept texts.  Safe to repeat:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -114,12 +114,15 @@ def concerned(connection: Connection, said: Said) -> list[int]:
 def add(connection: Connection, said: Said, now: datetime, by: str) -> int | None:
     """Let this word hold from now on; returns its id, or None if exactly this is in force already.
 
-    Raises ValueError for a word "use" without a range.
+    A word that says the same until another time takes the place of the older one, which is lifted.  Raises ValueError for
+    a word "use" without a range.
     """
     if said.verdict is Word.USE and said.range is None:
         raise ValueError("a contact is set for a range")
-    if exactly(connection, said, now):
+    if exactly(connection, said, now, same_end=True):
         return None
+    if exactly(connection, said, now):
+        lift(connection, replace(said, until=None), "", now, by)
     first, last = said.range or (None, None)
     values = {"first_address": first, "last_address": last, "mailbox": said.mailbox, "spelling": said.spelling}
     row = insert(overrides).values(
@@ -159,11 +162,13 @@ def _none(mailbox: str) -> NotFound:
     )
 
 
-def exactly(connection: Connection, said: Said, now: datetime) -> list[int]:
-    """Return the ids of the words in force of exactly this verdict, range and mailbox."""
+def exactly(connection: Connection, said: Said, now: datetime, *, same_end: bool = False) -> list[int]:
+    """Return the ids of the words in force of exactly this verdict, range and mailbox; `same_end`: until then, too."""
     where: list[ColumnElement[bool]] = [overrides.c.first_address.is_(None)]
     if said.range is not None:
         where = [overrides.c.first_address == said.range[0], overrides.c.last_address == said.range[1]]
+    if same_end:
+        where.append(overrides.c.until.is_not_distinct_from(said.until))
     query = select(overrides.c.id).where(
         _in_force(now), overrides.c.verdict == said.verdict.value, overrides.c.mailbox == said.mailbox, *where
     )

@@ -77,6 +77,15 @@ def test_a_word_ends_at_its_time_and_may_be_said_anew(db: Database, now: datetim
     assert say(db, use(), now + HOUR) is not None
 
 
+def test_the_same_word_until_another_time_takes_the_older_ones_place(db: Database, now: datetime) -> None:
+    say(db, use(until=now + HOUR), now)
+    later = say(db, use(until=now + 2 * HOUR), now)
+    assert [(one.id, one.until) for one in in_force(db, now)] == [(later, now + 2 * HOUR)]
+    assert say(db, use(until=now + 2 * HOUR), now) is None
+    for_good = say(db, use(), now)
+    assert [(one.id, one.until) for one in in_force(db, now)] == [(for_good, None)]
+
+
 def test_a_contact_is_set_for_a_range_only(db: Database, now: datetime) -> None:
     with db.write() as connection, pytest.raises(ValueError, match="range"):
         store.add(connection, Said(Word.USE, None, "a@isp.example", "a@isp.example", "x"), now, "person:1")
