@@ -64,10 +64,9 @@ def judged(
     candidates = choose.judge(found, own, _doubted(network.doubts))
     has_contact = bool(candidates) and not candidates[0].rejected  # the usable ones come first
     is_block = is_empty or (not has_contact and (network.is_block or _is_wide(network.registered)))
-    why = ""
-    if not has_contact:
-        known = network.why or (missing() if missing is not None else "")
-        why = BLOCK if is_block else known or choose.why_none(candidates)
+    why = BLOCK if is_block else ""
+    if not (has_contact or is_block):
+        why = network.why or (missing() if missing is not None else "") or choose.why_none(candidates)
     return NetworkAnswer(
         outcome=Outcome.CONTACTS if has_contact else Outcome.NO_CONTACT,
         why=clean(why, MAX_NAME),

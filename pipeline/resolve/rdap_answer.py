@@ -197,9 +197,10 @@ def _why(data: dict[str, Any], entities: list[Entity]) -> str:
     desks = [entity for entity in entities if "abuse" in entity.roles and not entity.card.emails]
     if any(entity.card.has_web_form for entity in desks):
         return "web-form"
-    redactions = [text for one in items(data.get("redacted"), 100) for text in _redacted(one)]
-    if any(re.search(r"e-?mail", text, re.IGNORECASE) for text in redactions):
-        return "redacted"
+    if "redacted" in data:
+        redactions = [text for one in items(data["redacted"], 100) for text in _redacted(one)]
+        if any(re.search(r"e-?mail", text, re.IGNORECASE) for text in redactions):
+            return "redacted"
     policies = [one for key in ("remarks", "notices") for one in _objects(data.get(key))]
     texts = [text for one in policies for key in ("type", "title", "description") for text in strings(one.get(key))]
     lowered = "\n".join([text[:1000] for text in texts]).lower()
