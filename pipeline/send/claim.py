@@ -1,0 +1,189 @@
+"""Claim the letters that may leave now, each past its gate, with its slot and its written intent.
+
+Reads: letters due in waves SENDING; suppressions, exclusions, evidence and wishes as they are now.  Writes, within the
+caller's transaction: letters ended or shrunk at the gate, slots of budgets, claims, attempts before a connection is used.
+Safe to repeat: a claimed letter is not due; what is not committed was never handed over.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline.domain import CaseState, Event, Exposure, IntegrityFailure, LetterState, RefusedBySafety, Send
+from pipeline.send.gate import NO_WISH, CaseNow, Decision, Gate, Wish, decide
+from pipeline.send.head import head
+from pipeline.send.work import BY, Sending
+from pipeline.store import budgets, lives, preferences, waves
+from pipeline.store import send as store
+from pipeline.store.budgets import Limit
+from pipeline.store.db import Connection
+
+LOOK_AHEAD = 5  # letters put to the gate beyond those that there is room for
+AHEAD = timedelta(seconds=2)  # a slot further away than that is not taken yet
+ENDS = {
+    Gate.WITHDRAW: Event.LETTER_WITHDRAWN,
+    Gate.SUPPRESS: Event.LETTER_SUPPRESSED,
+    Gate.EXPIRE: Event.LETTER_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Letters to hand over now; when to look again, and which budget says so; whether nothing was due at all."""
+
+    letters: tuple[Send, ...] = ()
+    wait: datetime | None = None
+    why: str = ""
+    exhausted: bool = False
+
+
+def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) -> Claimed:
+    """Claim as many letters as connections are free, each with its gate, its slot and its written intent."""
+    room = run.settings.connections - len(run.under_way)
+    if room <= 0 or (before.wait is not None and before.wait > now):
+        return Claimed((), before.wait, before.why)
+    sending = {wave["id"]: wave for wave in waves.sending(connection)}
+    for wave in sending.values():
+        if objection := run.approved(connection, wave):
+            raise RefusedBySafety(
+                f"Wave {wave['number']} of {wave['campaign']} may not be sent", objection, "Have it approved again."
+            )
+    found = store.due(connection, list(sending), now, room + LOOK_AHEAD)
+    ready: list[tuple[store.Due, datetime]] = []
+    wait, why = None, ""
+    for due, decision in _gates(run, connection, sending, found, now):
+        if len(ready) == room:
+            break
+        settled = _settle(run, connection, due, decision, now)
+        if settled is None:
+            continue
+        slot = budgets.reserve(connection, _limits(run, due), 1, now, AHEAD)
+        if slot.slots:
+            ready.append((settled, slot.slots[0]))
+        elif slot.key.startswith("mail:domain:"):
+            store.postpone(connection, due.id, slot.wait or now + AHEAD)
+        else:
+            wait, why = slot.wait, slot.key
+            break
+    return Claimed(_intend(run, connection, ready, now), wait, why, exhausted=not found)
+
+
+def _gates(
+    run: Sending,
+    connection: Connection,
+    sending: Mapping[int, dict[str, Any]],
+    found: Sequence[store.Due],
+    now: datetime,
+) -> list[tuple[store.Due, Decision]]:
+    """Put each due letter to the gate, with suppressions, exclusions, evidence and wishes as they are now.
+
+    Of several letters to a contact that asked for few, one is judged at a time: the next, once that one is on record.
+    """
+    closed = store.excluded_ranges(connection, now) + store.suppressed_ranges(connection)
+    cases = store.cases_of(connection, [due.notice_id for due in found])
+    suppressed = store.suppressed(connection, [due.mailbox for due in found], now)
+    first = store.first_attempts(connection, [due.id for due in found if due.state is LetterState.DEFERRED])
+    wishes = _wishes(connection, {due.contact_id for due in found}, now)
+    decisions, judged = [], set()
+    for due in found:
+        wish = wishes.get(due.contact_id, NO_WISH)
+        if wish.cadence and due.contact_id in judged:
+            continue
+        judged.add(due.contact_id)
+        known = [
+            CaseNow(
+                case["id"],
+                CaseState(case["state"]),
+                Exposure(case["exposure"]),
+                case["exposure_at"],
+                store.within(case["address"], closed),
+            )
+            for case in cases[due.notice_id]
+        ]
+        decision = decide(
+            due.mailbox,
+            known,
+            training=sending[due.wave_id]["mode"] == "training",
+            guests=run.settings.guests,
+            suppressed=suppressed.get(due.mailbox, ""),
+            first_attempt_at=first.get(due.id),
+            now=now,
+            fresh_for=run.settings.fresh_for,
+            wish=wish,
+        )
+        decisions.append((due, decision))
+    return decisions
+
+
+def _wishes(connection: Connection, contact_ids: set[int], now: datetime) -> dict[int, Wish]:
+    """Return what those contacts asked for that asked for anything, and when a letter last left for those that want few."""
+    asked = preferences.of_many(connection, contact_ids, now)
+    last = store.last_left(connection, sorted(contact for contact, wish in asked.items() if wish.cadence_days))
+    return {
+        contact: Wish(wish.inhibited_until, timedelta(days=wish.cadence_days), last.get(contact))
+        for contact, wish in asked.items()
+    }
+
+
+def _settle(
+    run: Sending, connection: Connection, due: store.Due, decision: Decision, now: datetime
+) -> store.Due | None:
+    """Return the letter as it may go, shrunk where cases must leave it, or None once it has been ended instead."""
+    if decision.dropped:
+        store.drop_cases(connection, due.notice_id, decision.dropped, now)
+    if decision.gate in ENDS:
+        values = {"reason": decision.reason, "due_at": None}
+        lives.advance(connection, [due.id], ENDS[decision.gate], now, BY, why=decision.reason, values=values)
+        run.tally[decision.gate.value] += 1
+        return None
+    if due.sha256 != due.approved_sha256 and not store.shrunk_to(connection, due.id, due.sha256):
+        raise IntegrityFailure(
+            f"Letter {due.id} is not the one that was approved", "its bytes have changed", "Run: tocsin audit verify"
+        )
+    if decision.gate is Gate.SHRINK:
+        body = run.rewrite(connection, due.notice_id)
+        return store.shrink(connection, due, body, decision.dropped or {}, now, BY)
+    return due
+
+
+def _limits(run: Sending, due: store.Due) -> list[Limit]:
+    """Return the budgets of one letter, narrowest first."""
+    domain = due.mailbox.rsplit("@", 1)[-1]
+    return [
+        Limit(f"mail:domain:{domain}", run.settings.per_domain_rate),
+        Limit(f"mail:relay:{run.settings.relay}", run.settings.rate),
+        Limit("mail:all", run.settings.rate, run.settings.per_day),
+    ]
+
+
+def _intend(
+    run: Sending, connection: Connection, ready: Sequence[tuple[store.Due, datetime]], now: datetime
+) -> tuple[Send, ...]:
+    """Claim the letters and write their attempts: committed before the first byte leaves."""
+    if not ready:
+        return ()
+    lease = store.claim(connection, [due.id for due, _ in ready], run.worker_id, now, BY)
+    letters, values = [], []
+    bodies = store.read_bodies(connection, {due.sha256 for due, _ in ready})
+    for due, slot in ready:
+        top = head(slot)
+        data = top + bodies[due.sha256]
+        sender = run.keys.envelope_sender(run.settings.sender, due.id)
+        letters.append(Send(due.id, 0, sender, due.recipient, data, max((slot - now).total_seconds(), 0.0)))
+        values.append(
+            {
+                "letter_id": due.id,
+                "number": due.attempts + 1,
+                "worker_id": run.worker_id,
+                "head": top,
+                "sha256": hashlib.sha256(data).digest(),
+                "sender": sender,
+                "recipient": due.recipient,
+                "started_at": now,
+            }
+        )
+        run.under_way[due.id] = lease
+    ids = store.intend(connection, values)
+    return tuple(replace(letter, attempt_id=i, envid=f"{i}") for letter, i in zip(letters, ids, strict=True))

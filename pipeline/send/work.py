@@ -1,0 +1,50 @@
+"""What one run of sending is given, and where it stands: the letters under way, the tally, what the relay said of us."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
+from pipeline.store.db import Connection, Database
+from pipeline.store.keys import Keys
+from pipeline.store.lives import Lease
+
+BY = "tocsin"
+
+
+@dataclass(frozen=True, slots=True)
+class SendSettings:
+    """What this stage needs of the settings.  `sender` is the mailbox that envelope senders are made from."""
+
+    sender: str
+    relay: str
+    connections: int
+    rate: float
+    per_day: int
+    per_domain_rate: float
+    fresh_for: timedelta
+    guests: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Sending:
+    """One run: what it was given, and what is under way."""
+
+    db: Database
+    wire: Wire[Send | Go | Stop, Ready | Result]
+    settings: SendSettings
+    keys: Keys
+    worker_id: int
+    clock: Clock
+    progress: Progress
+    approved: Callable[[Connection, dict[str, Any]], str]
+    rewrite: Callable[[Connection, int], bytes]
+    unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
+    under_way: dict[int, Lease] = field(default_factory=dict)
+    tally: Counter[str] = field(default_factory=Counter)
+    refusals_of_us: int = 0
+    last_words: str = ""
+    total: int = 0
