@@ -29,7 +29,7 @@ def read(answer: Answer, queried: Address | int, *, registry: str, caps: ScopeCa
     if decided is not None:
         return without_network(*decided, registry)
     lines = decode(answer.body)
-    if whois_arin.is_special(lines):
+    if whois_arin.is_special(lines, queried):
         return without_network(Outcome.SPECIAL, "special-purpose", registry)
     networks = [one for form in _FORMS for one in form(lines, queried, registry)]
     fitting = sorted((one for one in networks if one.fits), key=lambda one: one.width)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.domain import Address
-from pipeline.resolve import choose, remarks
+from pipeline.resolve import choose, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network, named_desk
@@ -30,19 +30,31 @@ _SPECIAL = re.compile(r"iana special use|iana reserved", re.IGNORECASE)
 def read(lines: list[str], queried: Address | int, registry: str) -> list[Stated]:
     """Return the networks, or for an int the AS numbers, that the text states."""
     start = "asnumber" if isinstance(queried, int) else "netrange"
+    everyone = [_one(section, queried, registry) for section in _sections(lines, start)]
+    return [one for one in everyone if one is not None]
+
+
+def _sections(lines: list[str], start: str) -> list[list[Fields]]:
     sections: list[list[Fields]] = []
     for fields in paragraphs(lines):
         if first(fields, start):
             sections.append([fields])
         elif sections:
             sections[-1].append(fields)
-    everyone = [_one(section, queried, registry) for section in sections[:MAX_NETWORKS]]
-    return [one for one in everyone if one is not None]
+    return sections[:MAX_NETWORKS]
 
 
-def is_special(lines: list[str]) -> bool:
-    """True if the text says that the network is IANA's special-purpose space."""
-    return any(line.startswith("NetType:") and _SPECIAL.search(line) for line in lines)
+def is_special(lines: list[str], queried: Address | int) -> bool:
+    """True if the text says that the network is IANA's special-purpose space: of several, the narrowest that fits."""
+    if not any(line.startswith("NetType:") and _SPECIAL.search(line) for line in lines):
+        return False
+    told = [(scope.read_range(first(section[0], "netrange")), section[0]) for section in _sections(lines, "netrange")]
+    sized = [
+        (scope.size(within), bool(_SPECIAL.search(first(fields, "nettype"))))
+        for within, fields in told
+        if within is not None and not isinstance(queried, int) and scope.covers(within, queried)
+    ]
+    return min(sized)[1] if sized else True
 
 
 def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated | None:

@@ -15,6 +15,9 @@ from pipeline.resolve.network import Network
 from pipeline.resolve.whois_text import MAX_NETWORKS, Fields, Stated, first, stated
 
 _JPNIC = re.compile(r"(?:[a-z]{1,2}\.\s*)?\[([^\[\]]{1,40})\](.*)")
+_NEIGHBOURS = re.compile(
+    r"\s*(?:(?:Less|More) Specific Info|上位情報|下位情報)"
+)  # lists of wider and narrower networks
 _HEADING = re.compile(r"\[([^\[\]]{1,80})\]")
 
 _RANGE, _ABUSE, _OTHER = "range", "abuse", "mailbox"  # what a value stands for, besides its label
@@ -74,7 +77,7 @@ def _jpnic(lines: list[str]) -> Iterator[Fields]:
     """`[Label]   value`; the first value that is a range begins a network, and "Less Specific Info." ends the text."""
     record: Fields = []
     for line in lines:
-        if re.match(r"\s*(?:Less|More) Specific Info", line):
+        if _NEIGHBOURS.match(line):
             break
         match = _JPNIC.fullmatch(line.strip())
         if match is None:

@@ -110,7 +110,7 @@ def _network(fields: Fields, bare: Network, index: Objects, headers: list[Header
     contacts = list(islice(_contacts(fields, organisation, index), MAX_CONTACTS))
     texts = [free_text(one, "remarks") for one in (fields, *(contact for _, contact in contacts))]
     return bare._replace(
-        found=tuple(_found(fields, bare.handle, contacts, headers)),
+        found=tuple(_found(fields, bare.handle, contacts, [(one, _team(fields, one, index)) for one in headers])),
         doubts=tuple(doubt for text in texts for doubt in remarks.doubts(text)),
         name=first(fields, "netname", "as-name"),
         holder=_holder(fields, organisation),
@@ -141,11 +141,20 @@ def _contacts(fields: Fields, organisation: Fields, index: Objects) -> Iterator[
         yield False, organisation
 
 
-def _found(fields: Fields, subject: str, contacts: list[tuple[bool, Fields]], headers: list[Header]) -> Iterator[Found]:
-    for header in headers:
+def _team(fields: Fields, header: Header, index: Objects) -> str:
+    """The response team that a header's mailbox is of, or "": a mirror of the object may name another one."""
+    handle = _bare(first(fields, "mnt-irt"))
+    its = every(index.get(handle.lower(), []), "abuse-mailbox", "e-mail", "email")
+    return handle if not its or header.mailbox.lower() in {_bare(value).lower() for value in its} else ""
+
+
+def _found(
+    fields: Fields, subject: str, contacts: list[tuple[bool, Fields]], headers: list[tuple[Header, str]]
+) -> Iterator[Found]:
+    for header, team in headers:
         if _same(header.subject, subject):
             path = f"% Abuse contact for '{header.subject}'"
-            yield Found(header.mailbox, choose.HEADER, path, first(fields, "mnt-irt"), note=header.note)
+            yield Found(header.mailbox, choose.HEADER, path, team, note=header.note)
     yield from _mailboxes(fields, False)
     for for_abuse, contact in contacts:
         yield from _mailboxes(contact, for_abuse)

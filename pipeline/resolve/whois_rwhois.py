@@ -14,7 +14,7 @@ from pipeline.resolve.network import Network, named_desk
 from pipeline.resolve.whois_text import MAX_MAILBOXES, MAX_NETWORKS, Fields, Stated, every, first, free_text, stated
 
 _LINE = re.compile(
-    r"^(network|contact|person|poc|role|org|organization):\s*([A-Za-z0-9_-]{1,40})(?:;[A-Za-z]{1,3})?:\s*(.*)$",
+    r"^(network|contact|person|poc|role|org|organization):\s*([A-Za-z0-9_-]{1,40})(?:;[A-Za-z]{1,10})?:\s*(.*)$",
     re.IGNORECASE,
 )
 _CHANGE = ("updated-by", "changed-by", "created-by")

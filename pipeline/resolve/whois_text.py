@@ -22,6 +22,7 @@ MAX_MAILBOXES = 50  # taken of one kind from one paragraph
 
 _TAG = re.compile(r"<(?![^<>\s@]{1,64}@[^<>\s]{1,253}>)[^<>]{0,500}>")  # <abuse@isp.example> is none
 _TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")  # UTF-8 that was taken for Latin-1 and encoded again
+_BREAK = re.compile(r"<br\s{0,9}/?>(?![ \t]{0,9}\r?\n)", re.IGNORECASE)  # the end of a line that has no other
 # what the whois program itself prints: [Querying whois.ripe.net], [whois.ripe.net]
 _CLIENT_NOTE = re.compile(r"\[(?:(?:Querying|Redirected to) \S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?)\]")
 _KEY = re.compile(r"^([A-Za-z][A-Za-z0-9 _;/-]{0,30}?)\s*:(?:\s+|$)(.*)$")
@@ -59,7 +60,7 @@ def decode(body: bytes) -> list[str]:
         except UnicodeDecodeError:
             text = _national(body) or body.decode("latin-1")
     if re.search(r"<(?:html|pre|body|div|br)\b", text, re.IGNORECASE):
-        text = html.unescape(_TAG.sub("", text))
+        text = html.unescape(_TAG.sub("", _BREAK.sub("\n", text)))
     lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MAX_LINES]
     return [_put_right(line[:MAX_LINE]).rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
 

@@ -359,6 +359,18 @@ def test_a_registrys_desk_is_one_in_the_header_too_and_a_remark_stands_for_it(ha
     ]
 
 
+def test_a_mirror_that_names_the_registrys_team_does_not_make_the_holders_desk_the_registrys() -> None:
+    text = (
+        "% Abuse contact for '192.0.2.0 - 192.0.2.255' is 'abuse@isp.example'\n\n"
+        "inetnum: 192.0.2.0 - 192.0.2.255\nmnt-irt: IRT-ISP-ID\nsource: APNIC\n\n"
+        "irt: IRT-ISP-ID\nabuse-mailbox: abuse@isp.example\n\n"
+        "inetnum: 192.0.2.0 - 192.0.2.255\nmnt-irt: IRT-IDNIC-ID\nsource: IDNIC\n\n"
+        "irt: IRT-IDNIC-ID\nabuse-mailbox: desk@idnic.example\n"
+    )
+    assert mailboxes(read(text, registry="apnic")) == ["abuse@isp.example"]
+    assert reasons(read(text, registry="apnic"))["desk@idnic.example"] == "registry-contact"
+
+
 def test_no_abuse_contact_registered_is_no_contact_unless_the_object_names_one() -> None:
     text = "% No abuse contact registered for 192.0.2.0 - 192.0.2.255\n\ninetnum: 192.0.2.0 - 192.0.2.255\nnetname: X\n"
     assert read(text).outcome is Outcome.NO_CONTACT
@@ -407,6 +419,26 @@ def test_a_range_that_is_no_prefix_is_registered_whole_and_cached_cut() -> None:
     answer = read("inetnum: 192.0.1.128 - 192.0.34.15\nabuse-mailbox: abuse@isp.example\n")
     assert answer.registered == (ip_address("192.0.1.128"), ip_address("192.0.34.15"))
     assert answer.cached == (ip_address("192.0.1.128"), ip_address("192.0.15.255"))
+
+
+def test_special_space_around_a_network_does_not_make_it_special() -> None:
+    wide = "NetRange: 192.0.0.0 - 192.255.255.255\nNetType:        IANA Reserved\n\n"
+    assert read(wide + ARIN).outcome is Outcome.CONTACTS
+    assert read(wide + ARIN, "192.9.9.9").outcome is Outcome.SPECIAL
+    assert read(wide.replace("192.", "198.") + ARIN).outcome is Outcome.CONTACTS
+
+
+def test_neighbours_that_jpnic_lists_are_not_the_network() -> None:
+    text = JPNIC.replace("Less Specific Info.", "下位情報").replace("Other [Allocation]  ", "[SUBA]  ")
+    narrow = text.replace("192.0.0.0/16", "192.0.2.64/28")
+    answer = read(narrow)
+    assert answer.registered == (ip_address("192.0.2.0"), ip_address("192.0.2.255"))
+    assert mailboxes(answer) == ["abuse@isp.example"]
+
+
+def test_lines_that_only_html_parts_are_lines() -> None:
+    for end in ("<br>", "<BR />", "<br>\n", "<br>\r\n"):
+        assert mailboxes(read("<html><body>" + RIPE.replace("\n", end)))[0] == "abuse@isp.example"
 
 
 def test_an_ipv6_network_is_read() -> None:
