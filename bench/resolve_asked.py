@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from bench.campaign import DATA, bootstrap, expected, hits, networks
+from bench.internet import DATA, bootstrap, expected, hits, networks
 from bench.lines import Line
 from pipeline.config import shipped
 from pipeline.domain import Answer, RdapQuestion, RdapReply
