@@ -59,13 +59,14 @@ class Stage:
 
 
 @contextmanager
-def working(db: Database, clock: Clock) -> Iterator[int]:
-    """Be a worker for the block; yields the worker's id."""
+def working(db: Database, clock: Clock, beat_seconds: float = BEAT_SECONDS) -> Iterator[int]:
+    """Be a worker for the block, with a heartbeat every few seconds; yields the worker's id."""
     with planner_lock(db) as planner:
         with db.write() as connection:
             worker_id = workers.register(connection, socket.gethostname(), os.getpid(), planner=planner, now=clock())
         stop = threading.Event()
-        heart = threading.Thread(target=_beat, args=(db, worker_id, clock, stop), name="heartbeat", daemon=True)
+        given = (db, worker_id, clock, beat_seconds, stop)
+        heart = threading.Thread(target=_beat, args=given, name="heartbeat", daemon=True)
         heart.start()
         try:
             yield worker_id
@@ -76,8 +77,8 @@ def working(db: Database, clock: Clock) -> Iterator[int]:
                 workers.end(connection, worker_id, clock())
 
 
-def _beat(db: Database, worker_id: int, clock: Clock, stop: threading.Event) -> None:
-    while not stop.wait(BEAT_SECONDS):
+def _beat(db: Database, worker_id: int, clock: Clock, seconds: float, stop: threading.Event) -> None:
+    while not stop.wait(seconds):
         try:
             with db.write() as connection:
                 alive = workers.beat(connection, worker_id, clock())

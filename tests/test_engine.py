@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from pipeline import engine
 from pipeline.engine import Stage, Stopped, stoppable, until_done, working
 from pipeline.store import workers
-from pipeline.store.db import Connection, Database, rows
+from pipeline.store.db import Database, rows
 from pipeline.store.tables import workers as table
+
+OFTEN = 0.01  # seconds between two beats
 
 
 class Ticking:
@@ -42,9 +43,8 @@ def until(true: Any) -> None:
     raise AssertionError("it never came to be")
 
 
-def test_a_worker_beats_while_it_works_and_ends_with_its_block(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
-    with working(db, Ticking()) as worker_id:
+def test_a_worker_beats_while_it_works_and_ends_with_its_block(db: Database) -> None:
+    with working(db, Ticking(), OFTEN) as worker_id:
         began = worker(db, worker_id)
         assert (began["pid"], began["ended_at"], began["planner"]) == (os.getpid(), None, 1)
         until(lambda: worker(db, worker_id)["heartbeat_at"] > began["heartbeat_at"] + timedelta(seconds=3))
@@ -58,10 +58,9 @@ def test_a_worker_ends_when_its_work_fails(db: Database) -> None:
     assert worker(db, worker_id)["ended_at"] is not None
 
 
-def test_a_worker_that_was_succeeded_stops_beating(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
+def test_a_worker_that_was_succeeded_stops_beating(db: Database) -> None:
     clock = Ticking()
-    with working(db, clock) as worker_id:
+    with working(db, clock, OFTEN) as worker_id:
         with db.write() as connection:
             workers.register(connection, "other", 1, planner=True, now=clock())
         last = worker(db, worker_id)
@@ -139,16 +138,17 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_heart_goes_on_after_a_beat_that_the_database_refused(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.01)
-    beats: list[bool] = []
+def test_a_heart_goes_on_after_a_beat_that_the_database_refused(db: Database) -> None:
+    clock = Ticking()
+    with working(db, clock, OFTEN) as worker_id:
+        last = worker(db, worker_id)["heartbeat_at"]
+        rename(db, "workers", "mislaid")
+        began = clock.at
+        until(lambda: clock.at > began + timedelta(seconds=2))  # two beats at least have found no table
+        rename(db, "mislaid", "workers")
+        until(lambda: worker(db, worker_id)["heartbeat_at"] > max(last, began))
 
-    def beat(connection: Connection, worker_id: int, now: datetime) -> bool:
-        beats.append(True)
-        if len(beats) == 1:
-            connection.exec_driver_sql("SELECT nothing FROM nowhere")
-        return len(beats) < 3
 
-    monkeypatch.setattr(workers, "beat", beat)
-    with working(db, Ticking()):
-        until(lambda: len(beats) == 3)
+def rename(db: Database, table: str, name: str) -> None:
+    with db.write() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
