@@ -12,6 +12,7 @@ from pipeline.store.db import rows
 from pipeline.store.tables import events, persons, texts
 from pipeline.store.who import Rows, among, in_time
 
+OVERLAP = 1000  # ids that transactions under way at once may have taken out of order
 EVENT = tuple(
     events.c[name] for name in ("id", "at", "what", "subject", "subject_id", "campaign_id", "by", "why", "data", "leaf")
 )
@@ -51,7 +52,7 @@ def events_page(
     elif what:
         wanted.append(events.c.what == what)
     if since is not None:
-        wanted += [events.c.at >= since, events.c.id >= _first_id_since(connection, since)]
+        wanted += [events.c.at >= since, events.c.id >= first_id_since(connection, since) - OVERLAP]
     if before is not None:
         wanted.append(events.c.id < before)
     if after is not None:
@@ -61,10 +62,7 @@ def events_page(
     return in_time(rows(connection, query), "id")
 
 
-OVERLAP = 1000  # ids that transactions under way at once may have taken out of order
-
-
-def _first_id_since(connection: Connection, since: datetime) -> int:
+def first_id_since(connection: Connection, since: datetime) -> int:
     """Return an id at or before that of the first event since a time: ids and times rise together, so it is halved for."""
     low = connection.execute(select(func.min(events.c.id))).scalar()
     high = connection.execute(select(func.max(events.c.id))).scalar()  # both at once would read the whole log
@@ -78,7 +76,7 @@ def _first_id_since(connection: Connection, since: datetime) -> int:
             low = row.id
         else:
             high = middle
-    return max(int(low) - OVERLAP, 0)
+    return int(low)
 
 
 def texts_of(connection: Connection, digests: Collection[str]) -> dict[str, str | None]:

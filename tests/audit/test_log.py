@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-import pytest
 from sqlalchemy import insert, text
 
 from pipeline.store import events, log
@@ -47,8 +46,7 @@ def test_a_page_has_the_events_that_are_asked_for_in_order(db: Database, now: da
             assert ids(connection, **options) == expected, options
 
 
-def test_pages_from_a_time_on_miss_nothing(db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "OVERLAP", 3)
+def test_pages_from_a_time_on_miss_nothing(db: Database, now: datetime) -> None:
     with db.write() as connection:
         assert ids(connection, since=now) == []
         fill(connection, now, 20)
@@ -58,14 +56,19 @@ def test_pages_from_a_time_on_miss_nothing(db: Database, now: datetime, monkeypa
         assert ids(connection, since=now + 17 * MINUTE, before=20) == [18, 19]
 
 
-def test_a_time_is_found_by_halving_not_by_reading_the_log(
-    db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log, "OVERLAP", 0)
+def test_an_event_that_took_its_id_before_others_of_its_time_is_not_missed(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        fill(connection, now, 4)
+        fill(connection, now + 30 * MINUTE, 1)  # a long transaction: written at its end, with an id from its beginning
+        fill(connection, now + 4 * MINUTE, 20)
+        assert ids(connection, since=now + 20 * MINUTE) == [5, 22, 23, 24]
+
+
+def test_a_time_is_found_by_halving_not_by_reading_the_log(db: Database, now: datetime) -> None:
     with db.write() as connection:
         fill(connection, now, 20)
         for minutes, first in ((0, 1), (7, 8), (12.5, 14), (19, 20), (40, 20)):
-            assert log._first_id_since(connection, now + minutes * MINUTE) in (first - 1, first)
+            assert log.first_id_since(connection, now + minutes * MINUTE) in (first - 1, first)
 
 
 def test_events_about_rows_come_in_the_order_of_the_log(db: Database, now: datetime) -> None:
