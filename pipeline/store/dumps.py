@@ -177,14 +177,14 @@ def leavings(connection: Connection, now: datetime) -> list[int]:
     return list(connection.execute(query.order_by(dumps.c.id)).scalars())
 
 
-def clear(connection: Connection, dump_id: int) -> bool:
-    """Take a slice of a dump's rows away; True while some are left.  The dump itself must not count."""
+def clear(connection: Connection, dump_id: int, most: int = SLICE) -> bool:
+    """Take up to `most` blocks and objects of a dump away; True while some are left.  The dump itself must not count."""
     if connection.execute(select(dumps.c.id).where(dumps.c.id == dump_id, _COUNTS)).scalar() is not None:
         raise ValueError(f"dump {dump_id} is in use")
     taken = 0
     for table, key in ((dump_blocks, dump_blocks.c.block), (dump_objects, dump_objects.c.key)):
         mine: ColumnElement[bool] = table.c.dump_id == dump_id
-        last = select(key).where(mine).order_by(key).offset(SLICE).limit(1)
+        last = select(key).where(mine).order_by(key).offset(most).limit(1)
         border = connection.execute(last).scalar()
         gone = mine if border is None else mine & (key <= border)
         taken += connection.execute(delete(table).where(gone)).rowcount

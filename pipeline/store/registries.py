@@ -17,7 +17,7 @@ from pipeline.store.db import rows
 from pipeline.store.tables import budgets, campaigns, cases, dumps
 from pipeline.store.types import V4_PREFIX, microseconds
 
-CHUNK = 50_000
+CHUNK = 50_000  # rows fetched at once
 V4_AT = len(V4_PREFIX)  # where an IPv4 address begins in the 16 bytes of one on SQLite
 V4_SENT = 8  # bytes of an IPv4 address in PostgreSQL's binary form: family, length, two more, the address
 KINDS = ("rdap", "whois", "dns")  # of budgets whose holders tell who is responsible for an address
@@ -65,19 +65,19 @@ def put_off(connection: Connection, now: datetime) -> tuple[int, datetime | None
     return int(count), first
 
 
-def waiting(connection: Connection, now: datetime) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the addresses of due cases as the numbers of IPv4 and of IPv6 ones, a chunk at a time.
+def waiting(connection: Connection, now: datetime, chunk: int = CHUNK) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the addresses of due cases as the numbers of IPv4 and of IPv6 ones, `chunk` rows at a time.
 
     One that has several cases comes several times: making them distinct here would take the database four times as long.
     """
-    for chunk in _fetched(connection, WAITING, now):
+    for found in _fetched(connection, WAITING, now, chunk):
         if connection.dialect.name == "sqlite":
-            values = [row[0] for row in chunk]
+            values = [row[0] for row in found]
             four = [value[V4_AT:] for value in values if value.startswith(V4_PREFIX)]
             six = [int.from_bytes(value) for value in values if not value.startswith(V4_PREFIX)]
             yield list(unpack(f">{len(four)}I", b"".join(four))), six
         else:
-            yield [row[0] for row in chunk if row[1] is None], [_sent(row[1]) for row in chunk if row[1] is not None]
+            yield [row[0] for row in found if row[1] is None], [_sent(row[1]) for row in found if row[1] is not None]
 
 
 def _sent(value: bytes) -> int:
@@ -99,7 +99,7 @@ KNOWN = {
 
 def known(connection: Connection, now: datetime) -> list[Range]:
     """Return the networks whose answers still hold."""
-    found = (row for chunk in _fetched(connection, KNOWN, now) for row in chunk)
+    found = (row for some in _fetched(connection, KNOWN, now, CHUNK) for row in some)
     if connection.dialect.name == "sqlite":
         return [
             Range(4, int.from_bytes(first[V4_AT:]), int.from_bytes(last[V4_AT:]), asked)
@@ -110,14 +110,16 @@ def known(connection: Connection, now: datetime) -> list[Range]:
     return [Range(4 if len(first) == V4_SENT else 6, _sent(first), _sent(last), asked) for first, last, asked in found]
 
 
-def _fetched(connection: Connection, statements: Mapping[str, str], now: datetime) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a statement as the driver has them, a chunk at a time."""
+def _fetched(
+    connection: Connection, statements: Mapping[str, str], now: datetime, chunk: int
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a statement as the driver has them, `chunk` at a time."""
     statement, is_sqlite = statements[connection.dialect.name], connection.dialect.name == "sqlite"
     named = statement if is_sqlite else statement.replace(":now", "%(now)s")
     result = connection.exec_driver_sql(named, {"now": microseconds(now) if is_sqlite else now})
     cursor: Any = result.cursor
-    while chunk := cursor.fetchmany(CHUNK):
-        yield chunk
+    while found := cursor.fetchmany(chunk):
+        yield found
     result.close()
 
 

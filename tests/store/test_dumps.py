@@ -114,10 +114,7 @@ def test_a_second_worker_gets_no_lease_until_the_first_is_silent_and_then_the_fi
     assert counting(db) == {}
 
 
-def test_rows_of_a_dump_go_slice_by_slice_but_never_of_one_that_counts(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dumps, "SLICE", 2)
+def test_rows_of_a_dump_go_slice_by_slice_but_never_of_one_that_counts(db: Database) -> None:
     lease = begun(db)
     [dump_id] = lease.claims
     added(db, lease, [(ip_address(f"192.{n}.0.0"), part, b"x") for n in range(7) for part in (0, 1)])
@@ -126,7 +123,7 @@ def test_rows_of_a_dump_go_slice_by_slice_but_never_of_one_that_counts(
     left = True
     while left:
         with db.write() as connection:
-            left = dumps.clear(connection, dump_id)
+            left = dumps.clear(connection, dump_id, 2)
         turns += 1
     assert turns > 3
     with db.write() as connection:

@@ -20,9 +20,9 @@ FOUR: list[Address] = [ip_address(text) for text in ("192.0.2.1", "203.0.113.9",
 SIX: list[Address] = [ip_address(text) for text in ("2001:db8::1", "2001:db8:ffff::")]
 
 
-def waiting(db: Database, now: datetime) -> tuple[list[Address], list[Address]]:
+def waiting(db: Database, now: datetime, chunk: int = 50_000) -> tuple[list[Address], list[Address]]:
     with db.read() as connection:
-        chunks = list(registries.waiting(connection, now))
+        chunks = list(registries.waiting(connection, now, chunk))
     four = [ip_address(number) for chunk, _ in chunks for number in chunk]
     six = [ip_address(number) for _, chunk in chunks for number in chunk]
     return sorted(four, key=int), sorted(six, key=int)
@@ -88,10 +88,9 @@ def test_networks_that_hold_come_with_the_question_that_brought_them(db: Databas
     ]
 
 
-def test_a_chunk_is_no_end(db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registries, "CHUNK", 2)
+def test_a_chunk_is_no_end(db: Database, now: datetime) -> None:
     cases.cases(db, now, cases.campaign(db, now), [*FOUR, *SIX])
-    assert waiting(db, now) == (FOUR, SIX)
+    assert waiting(db, now, 2) == (FOUR, SIX)
 
 
 def test_only_budgets_of_registries_and_the_dns_are_told(db: Database, now: datetime) -> None:
