@@ -99,8 +99,11 @@ def mailboxes(entity: Entity) -> list[Found]:
     found = []
     for email in emails:
         place = f"{entity.path}.{email.path}" if entity.path else email.path
-        source, because = _source(entity, email, email.path in chosen)
-        found.append(Found(email.text, source, place, entity.handle, reason or because, doubt))
+        for text in (
+            [email.text] if email.text.count("@") < 2 else split(email.text) or [email.text]
+        ):  # each by its own name
+            source, because = _source(entity, email, text, email.path in chosen)
+            found.append(Found(text, source, place, entity.handle, reason or because, doubt))
     for remark in texts:
         found += choose.in_remark(remark.path, remark.text, entity.handle, reason, doubt)
     return found
@@ -129,8 +132,8 @@ def _preferred(emails: tuple[Email, ...]) -> frozenset[str]:
     return frozenset([email.path for email in abuse or [e for e in ranked if e.preference == best] or written])
 
 
-def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
-    """(source, why not) of one e-mail of an entity.
+def _source(entity: Entity, email: Email, text: str, is_chosen: bool) -> tuple[str, str]:
+    """(source, why not) of one mailbox, `text`, in an e-mail of an entity.
 
     An abuse contact's other mailboxes are not for abuse.  Of any other contact only a mailbox that is marked or named
     for abuse is taken: a technical contact is not one, and a person's address never is.
@@ -142,7 +145,7 @@ def _source(entity: Entity, email: Email, is_chosen: bool) -> tuple[str, str]:
         return choose.MAILBOX_NAME, ""  # AFRINIC left the roles out for years: its name is all that says what it is
     if "abuse" in email.types and not is_person:
         return choose.ABUSE_MAILBOX, ""
-    if [part for part in split(email.text) if remarks.is_abuse_name(part)]:
+    if [part for part in split(text) if remarks.is_abuse_name(part)]:
         return choose.MAILBOX_NAME, ""
     if is_person:
         return choose.MAILBOX_NAME, "personal"

@@ -492,6 +492,11 @@ def test_a_network_named_after_the_registry_that_gave_it_out_is_its_holders(
     assert (answer.outcome, answer.why) == (Outcome.NO_CONTACT, "registry-contact")
 
 
+def test_of_two_mailboxes_in_one_value_only_the_one_that_is_named_for_abuse_counts() -> None:
+    answer = read(network(entity(["technical"], email("noc@isp.example, abuse@isp.example"))))
+    assert reasons(answer) == {"abuse@isp.example": "", "noc@isp.example": "technical"}
+
+
 def test_a_mailbox_marked_for_abuse_counts_in_a_technical_contact() -> None:
     (only,) = usable(
         read(network(entity(["technical"], email("noc@isp.example"), email("desk@isp.example", type="abuse"))))
