@@ -5,7 +5,7 @@ Nothing is shown for what takes less than two seconds.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,12 @@ EVERY = 5.0  # seconds between plain lines
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Give a stage its progress function for the block."""
+def progress(clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
+    """Give a stage its progress function for the block.  `clock` counts seconds."""
     if given().json:
         yield lambda _what, _done, _total: None
         return
-    shown = Bar() if show.colourful(sys.stderr) else Lines()
+    shown = Bar(clock) if show.colourful(sys.stderr) else Lines(clock)
     try:
         yield shown.tell
     finally:
@@ -57,15 +57,16 @@ def length(seconds: float) -> str:
 class Lines:
     """A plain line about what is counted, every few seconds, and a last one."""
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.began = clock()
         self.next_at = self.began + FIRST_AFTER
         self.counts: dict[str, tuple[int, int]] = {}
         self.told: dict[str, tuple[int, int]] = {}
 
     def tell(self, what: str, done: int, total: int) -> None:
         self.counts[what] = (done, total)
-        now = time.monotonic()
+        now = self.clock()
         if now >= self.next_at:
             self.next_at = now + EVERY
             self._print(what)
@@ -77,7 +78,7 @@ class Lines:
 
     def _print(self, what: str) -> None:
         done, total = self.told[what] = self.counts[what]
-        seconds = time.monotonic() - self.began
+        seconds = self.clock() - self.began
         count = words.number(done)
         if total:
             count = words.text("{done} of {total}", done=count, total=words.number(total))
@@ -90,13 +91,14 @@ class Lines:
 class Bar:
     """A bar for each thing that is counted."""
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.began = clock()
         self.bars: Bars | None = None
         self.tasks: dict[str, TaskID] = {}
 
     def tell(self, what: str, done: int, total: int) -> None:
-        seconds = time.monotonic() - self.began
+        seconds = self.clock() - self.began
         if self.bars is None:
             if seconds < FIRST_AFTER:
                 return

@@ -1,5 +1,7 @@
 """Progress goes to stderr: a bar on a terminal, plain lines without one, nothing with --json or for what is quick."""
 
+from collections.abc import Callable, Sequence
+
 import click
 import pytest
 
@@ -8,59 +10,57 @@ from pipeline.cli import progress, words
 from pipeline.cli.command import Given
 
 
-def counted(capsys: pytest.CaptureFixture[str], *, json: bool = False) -> tuple[str, str]:
+def stopwatch(*seconds: float) -> Callable[[], float]:
+    """A clock that says these numbers of seconds, one each time that it is read, and then the last one."""
+    left = list(seconds)
+    return lambda: left.pop(0) if len(left) > 1 else left[0]
+
+
+MINUTES = tuple(range(0, 600, 60))  # each count comes a minute after the one before
+
+
+def counted(
+    capsys: pytest.CaptureFixture[str], *, json: bool = False, seconds: Sequence[float] = MINUTES
+) -> tuple[str, str]:
     """Count to 1,200 of 5,000 under a progress context; returns (stdout, stderr)."""
-    with click.Context(cli.root, obj=Given(json=json)), progress.progress() as tell:
+    with click.Context(cli.root, obj=Given(json=json)), progress.progress(stopwatch(*seconds)) as tell:
         for done in (300, 600, 1_200):
             tell("cases", done, 5_000)
     captured = capsys.readouterr()
     return captured.out, captured.err
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if each count came minutes after the one before."""
-    monkeypatch.setattr(progress, "FIRST_AFTER", -1.0)
-    monkeypatch.setattr(progress, "EVERY", -1.0)
-
-
-@pytest.mark.usefixtures("at_once")
 def test_without_a_terminal_each_line_says_what_how_many_and_how_fast(capsys: pytest.CaptureFixture[str]) -> None:
-    out, err = counted(capsys)
+    out, err = counted(capsys, seconds=(0, 10, 10, 40, 40, 80, 80))
     assert out == ""
-    assert [line.split(", ")[0] for line in err.replace(",2", "2").replace(",0", "0").splitlines()] == [
-        "cases: 300 of 5000",
-        "cases: 600 of 5000",
-        "cases: 1200 of 5000",
+    assert err.splitlines() == [
+        "cases: 300 of 5,000, 30/s, 2 min 37 s left",
+        "cases: 600 of 5,000, 15/s, 4 min 53 s left",
+        "cases: 1,200 of 5,000, 15/s, 4 min 13 s left",
     ]
-    assert all("/s" in line and "left" in line for line in err.splitlines())
 
 
-@pytest.mark.usefixtures("at_once")
 def test_progress_is_told_in_french(capsys: pytest.CaptureFixture[str]) -> None:
     words.use("fr")
     _, err = counted(capsys)
     assert err.splitlines()[-1].startswith("dossiers\u00a0: 1\u00a0200 de 5\u00a0000, ")
 
 
-@pytest.mark.usefixtures("at_once")
 def test_with_json_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert counted(capsys, json=True) == ("", "")
 
 
 def test_what_is_quick_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert counted(capsys) == ("", "")
+    assert counted(capsys, seconds=(0, 0.5, 1, 1.9)) == ("", "")
 
 
-def test_the_last_count_is_told_if_any_was(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "FIRST_AFTER", -1.0)  # the first is told, the others come too soon after it
-    _, err = counted(capsys)
+def test_the_last_count_is_told_if_any_was(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = counted(capsys, seconds=(0, 3, 3, 4, 5))  # the first is told, the others come too soon after it
     assert [line.split(" of")[0] for line in err.splitlines()] == ["cases: 300", "cases: 1,200"]
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_bar_is_drawn_and_taken_down_again() -> None:
-    bar = progress.Bar()
+    bar = progress.Bar(stopwatch(*MINUTES))
     bar.tell("letters", 10, 0)
     assert bar.bars is not None
     assert [(task.completed, task.total) for task in bar.bars.tasks] == [(10, None)]
@@ -72,7 +72,7 @@ def test_a_bar_is_drawn_and_taken_down_again() -> None:
 
 
 def test_a_bar_that_was_never_needed_is_closed_without_one() -> None:
-    bar = progress.Bar()
+    bar = progress.Bar(stopwatch(0, 1.9))
     bar.tell("letters", 10, 100)
     bar.close()
     assert bar.bars is None
