@@ -34,7 +34,7 @@ from pipeline.verify.policy import SourceState, exposure, standing
 from pipeline.verify.sweep import ZoneUse as ZoneUse
 
 BY = "tocsin"
-BATCH = 500
+BATCH = 500  # cases claimed, asked about and judged at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Verifying:
     worker_id: int
     clock: Clock
     progress: Progress
+    batch: int = BATCH
 
 
 def verify(run: Verifying) -> int:
@@ -60,7 +61,7 @@ def verify(run: Verifying) -> int:
         place: Address | None = None  # what was checked lies before it, and is not looked through again
         while True:
             with run.db.write() as connection:
-                lease, cases = store.claim_due(connection, state, place, run.worker_id, run.clock(), BATCH)
+                lease, cases = store.claim_due(connection, state, place, run.worker_id, run.clock(), run.batch)
             if not cases:
                 break
             place = block_of(cases[-1].address)

@@ -339,18 +339,15 @@ def test_a_case_that_another_worker_has_taken_since_is_not_overwritten(db: Datab
     assert [check["case_id"] for check in checks(db)] == [2]
 
 
-def test_batches_go_through_every_state_that_is_checked_and_no_other(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.verify.run.BATCH", 2)
+def test_batches_go_through_every_state_that_is_checked_and_no_other(db: Database) -> None:
     worker = begin(db, [A, B, C, D, ip_address("198.51.100.1")])
     states = (CaseState.NOTICED, CaseState.EXHAUSTED, CaseState.FIXED, CaseState.SEEN, CaseState.NO_CONTACT)
     for number, state in enumerate(states):
         seed.cases(db, clock(), 1, [ip_address(f"203.0.113.{number}")], state=state.value)
     seen: list[tuple[str, int, int]] = []
-    assert run(db, worker, progress=lambda *said: seen.append(said)) == 7
+    assert run(db, worker, batch=2, progress=lambda *said: seen.append(said)) == 7
     assert sorted(check["case_id"] for check in checks(db)) == [1, 2, 3, 4, 5, 6, 7]
-    assert seen[-1] == ("checks", 7, 7)
+    assert seen == [("checks", done, 7) for done in (2, 4, 5, 6, 7)]  # five, then one of each of two states
     assert run(db, worker) == 0
 
 
