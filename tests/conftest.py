@@ -1,4 +1,4 @@
-"""What every test may use: a database of each kind, migrated, its own and gone afterwards; and no way to the outside.
+"""What every test may use: a database of each kind, migrated, its own and gone afterwards; no way to the outside.
 
 PostgreSQL: TOCSIN_TEST_DATABASE_URL (a server where databases may be made), else the one that comes from PyPI, started
 once a session with its data under the system's temporary folder.  Each test's database is a copy of a migrated template.
@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from pipeline.cli import words
 from pipeline.net import guard
 from pipeline.store import migrate
 from pipeline.store.db import Database
@@ -24,6 +25,7 @@ from tests.databases import MIGRATIONS, administer, named
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 
 guard.install()
+words.STRICT = True  # a msgid that no catalogue has fails the test
 
 
 @pytest.fixture

@@ -312,16 +312,11 @@ def ask(db: Database, now: datetime, port: int | None = None) -> tuple[list[tupl
     made = [explained.without_target(found.without_target)] if found.without_target else []
     made += [explained.chapter(each) for each in found.explanations]
     words.use("fr")
-    french = list(chapters(made))  # STRICT: every sentence has its French
+    french = list(chapters(made))  # every sentence has its French, or this raises
     words.use("en")
     english = list(chapters(made))
     assert len(french) == len(english)
     return [(e.verdict, e.next) for e in found.explanations], "\n".join(english)
-
-
-@pytest.fixture(autouse=True)
-def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "STRICT", True)
 
 
 def test_an_address_is_explained_from_the_database(db: Database, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """What waits for what, in the order of the stages: each with its command, or with the time when it goes on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,13 +33,6 @@ NOTHING = Figures(
 )
 LIVE = {"id": 1, "name": "c", "mode": "live", "closed_at": None}
 WAVE = {"id": 5, "campaign": "c", "number": 2, "mode": "live", "accepted_by": ["a"], "rejected_by": []}
-
-
-@pytest.fixture(autouse=True)
-def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(words, "STRICT", True)
-    yield
-    words.use("en")
 
 
 def found(now: datetime, **changes: Any) -> list[tuple[str, str]]:

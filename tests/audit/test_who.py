@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 
@@ -29,13 +28,6 @@ from tests.audit.sentences import sentences
 from tests.audit.world import ADDRESS, HEAD, HOUR
 
 PLACES = re.compile(r"\{[a-z_0-9]+\}")
-
-
-@pytest.fixture(autouse=True)
-def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(words, "STRICT", True)
-    yield
-    words.use("en")
 
 
 def asked(text: str) -> Query:

@@ -40,9 +40,8 @@ Tocsin = Callable[..., Ran]
 
 
 @pytest.fixture(autouse=True)
-def strict_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A msgid that is in no catalogue fails the test; each test begins in English, without settings from outside."""
-    monkeypatch.setattr(words, "STRICT", True)
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test begins in English, without settings from outside."""
     for name in ("TOCSIN_CONFIG", "TOCSIN_LANGUAGE", "TOCSIN_DEBUG", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     words.use("en")
