@@ -5,7 +5,6 @@ Reads and writes: bootstrap_files.  Keeping a list again replaces the one before
 
 import json
 import zlib
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,13 +39,6 @@ def last(connection: Connection, url: str) -> Kept | None:
     columns = (bootstrap_files.c.body, bootstrap_files.c.fetched_at, bootstrap_files.c.expires_at)
     row = connection.execute(select(*columns).where(bootstrap_files.c.url == url)).one_or_none()
     return Kept(_parsed(row.body), row.fetched_at, row.expires_at) if row is not None else None
-
-
-def ages(connection: Connection, urls: Collection[str]) -> dict[str, tuple[datetime, datetime]]:
-    """Return {url: (fetched at, expires at)} of those lists that are kept."""
-    columns = (bootstrap_files.c.url, bootstrap_files.c.fetched_at, bootstrap_files.c.expires_at)
-    found = connection.execute(select(*columns).where(bootstrap_files.c.url.in_(urls)))
-    return {row.url: (row.fetched_at, row.expires_at) for row in found}
 
 
 def keep(connection: Connection, url: str, body: bytes, fetched_at: datetime, expires_at: datetime | None) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from pipeline.store.db import Database, rows
-from pipeline.store.tables import campaigns, cases, events, feeds, letters, snapshots, waves
+from pipeline.store.tables import cases, events, feeds, letters, snapshots, waves
 
 
 def condition(db: Database) -> dict[str, Any]:
@@ -92,8 +92,3 @@ def standing(connection: Connection, campaign_id: int) -> dict[str, Any]:
             for row in rows(connection, of_campaign.where(waves.c.campaign_id == campaign_id).order_by(waves.c.number))
         ],
     }
-
-
-def campaign_names(connection: Connection) -> set[str]:
-    """Return the names that campaigns have."""
-    return set(connection.execute(select(campaigns.c.name)).scalars())

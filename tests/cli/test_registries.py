@@ -97,7 +97,7 @@ def test_without_any_list_nothing_is_concluded(db: Database, tmp_path: Path, clo
         with pytest.raises(TryAgain, match="cannot be read"):
             edges.registries(here)
         with db.read() as connection:
-            assert bootstrap.ages(connection, edges.bootstrap_urls(here.loaded).values()) == {}
+            assert not any(bootstrap.last(connection, url) for url in edges.bootstrap_urls(here.loaded).values())
 
 
 def test_what_is_no_list_is_not_kept(db: Database, tmp_path: Path, clock: Clock) -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_list_is_not_kept(db: Database, tmp_path: Path, clock: Clock)
             edges.registries(here)
     assert told.value.why == "it is not a list of services (RFC 9224)"
     with db.read() as connection:
-        assert bootstrap.ages(connection, edges.bootstrap_urls(here.loaded).values()) == {}
+        assert not any(bootstrap.last(connection, url) for url in edges.bootstrap_urls(here.loaded).values())
 
 
 def expire(db: Database, now: datetime) -> None:

@@ -47,7 +47,10 @@ def test_a_list_serves_an_hour_at_least_and_thirty_days_at_most(
     with db.write() as connection:
         until = bootstrap.keep(connection, URL, BODY, now, None if said is None else now + said)
         assert until == now + kept_for
-        assert bootstrap.ages(connection, [URL, "other"]) == {URL: (now, now + kept_for)}
+        found = bootstrap.last(connection, URL)
+        assert found is not None
+        assert (found.fetched_at, found.expires_at) == (now, now + kept_for)
+        assert bootstrap.last(connection, "other") is None
 
 
 def test_a_list_fetched_again_takes_the_place_of_the_old_one(db: Database, now: datetime) -> None:
