@@ -20,7 +20,6 @@ WIDE: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}  # stands for 
 MOST_WIDE = 50_000  # of one dump: they are read at every look-up
 
 NETWORKS = {"inetnum": 4, "inet6num": 6}
-OBJECTS = ("organisation", "role", "irt")  # what networks refer to; persons are nobody's abuse desk
 
 _KEPT = (
     *("inetnum", "inet6num", "netname", "descr", "country", "org", "abuse-c", "mnt-irt", "admin-c", "tech-c"),
@@ -44,6 +43,7 @@ _V6 = re.compile(
     rb"inet6num:[ \t]*(" + _HEX + rb":" + _HEX + rb"):[0-9A-Fa-f:]*/(?:3[2-9]|[4-9]\d|1[01]\d|12[0-8])(?!\d)"
 )
 _RANGE = re.compile(rb"(inet6?num):[ \t]*([^\n#]{1,100})")
+# what networks refer to; persons are nobody's abuse desk
 _OBJECT = re.compile(rb"(organisation|role|irt):[ \t]*([^\s#\x00-\x1f]{0,100})")
 _HANDLE = re.compile(rb"\nnic-hdl:[ \t]*([^\s#\x00-\x1f]{1,100})")
 _FIRST = re.compile(rb"(?:\A|\n)(?:[%#][^\n]*\n|[ \t\r]*\n)*[a-z0-9][a-z0-9-]{1,60}:[ \t]")

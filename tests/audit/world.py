@@ -20,7 +20,6 @@ from tests.seed import KEYS, add
 ADDRESS = IPv4Address("192.0.2.10")
 HEAD = b"Date: Sun, 01 Mar 2026 10:05:00 +0000\r\n"
 HOUR = timedelta(hours=1)
-RELAY_REPLY = "2.0.0 Ok: queued as 4F1A2"
 DECLARATION = {"claims": {}, "lifetime": 604_800, "retain": 63_072_000, "parser": "ip_port"}
 
 

@@ -15,7 +15,6 @@ from tests.cli.conftest import Tocsin
 from tests.databases import ROOT
 
 TREE = list(commands())
-PATHS = [path for path, _ in TREE]
 
 
 def test_the_page_of_commands_is_written_from_the_commands() -> None:
