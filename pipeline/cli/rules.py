@@ -3,23 +3,24 @@
 Pure.  audit may not import verify and follow; the command line may, and hands their rules down.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipeline.audit.weigh import Ready, Row, Rules
 from pipeline.data.topic import Topic
 from pipeline.domain import EvidenceLevel
 from pipeline.follow.plan import Waiting, objection
-from pipeline.verify.level import Claim, evidence_level, meets, speaks_of
+from pipeline.verify.level import claim_of, evidence_level, meets, speaks_of
 
 
 def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
     """Return the rules as they stand.  `fresh_for`: evidence older than this leaves a letter (mail.fresh_for)."""
+    declarations: dict[str, Mapping[str, Any]] = {}
 
     def counts(report: Row, target: Row, now: datetime) -> str:
         topic = topics.get(target["topic"])
-        claim = _claim(report)
+        claim = claim_of({**report, "snapshot_id": report["snapshot"]}, declarations)
         if topic is None or claim.claim not in topic.claims:
             return "level.no_claim_of_topic"
         if not speaks_of(claim, target["port"], target["service"], topic):
@@ -51,20 +52,3 @@ def rules(topics: Mapping[str, Topic], fresh_for: timedelta) -> Rules:
         return objection(waiting, EvidenceLevel(minimum), now, fresh_for, kind)
 
     return Rules(counts, enough, objects)
-
-
-def _claim(report: Row) -> Claim:
-    declaration = json.loads(report["declaration"])
-    return Claim(
-        report["snapshot"],
-        report["line"],
-        report["feed"],
-        declaration.get("group") or "",
-        report["claim"],
-        report["service"],
-        report["port"],
-        report["observed_at"],
-        report["expires_at"],
-        bool(declaration.get("protocol_level")),
-        bool(declaration.get("first_hand")),
-    )

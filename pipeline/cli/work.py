@@ -26,9 +26,9 @@ from pipeline.store import waves
 from pipeline.store.resolve import DueCase
 from pipeline.store.resolve import due_count as contacts_due
 from pipeline.store.verify import due_count as checks_due
-from pipeline.verify.level import speaks_of
+from pipeline.verify.level import claim_of, speaks_of
 from pipeline.verify.policy import best_level, reachable
-from pipeline.verify.run import Verifying, claim_of
+from pipeline.verify.run import Verifying
 from pipeline.verify.run import verify as verify_stage
 
 

@@ -5,9 +5,11 @@ the topic.  Sources count by group, never by list: lists copy each other.  Reput
 neither opens a case nor raises a level, because it says that an address did harm, not that a service is open.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipeline.data.topic import ANY, Topic
 from pipeline.domain import EvidenceLevel
@@ -30,6 +32,26 @@ class Claim:
     expires_at: datetime
     protocol_level: bool = False  # a scan that spoke the protocol
     first_hand: bool = False  # our own spam trap or logs
+
+
+def claim_of(row: Mapping[str, Any], declarations: dict[str, Mapping[str, Any]]) -> Claim:
+    """Return an observation as evidence; `declarations` keeps what each feed declared between calls."""
+    if row["feed"] not in declarations:
+        declarations[row["feed"]] = json.loads(row["declaration"])
+    declaration = declarations[row["feed"]]
+    return Claim(
+        row["snapshot_id"],
+        row["line"],
+        row["feed"],
+        declaration.get("group") or "",
+        row["claim"],
+        row["service"],
+        row["port"],
+        row["observed_at"],
+        row["expires_at"],
+        bool(declaration.get("protocol_level")),
+        bool(declaration.get("first_hand")),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ only when it is due; a batch that dies leaves its cases due, and its questions a
 Standards: RFC 5782.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from pipeline.store import verify as store
 from pipeline.store.db import Connection, Database
 from pipeline.store.netblocks import block_of
 from pipeline.verify import sweep
-from pipeline.verify.level import Claim, Reason, evidence_level, speaks_of
+from pipeline.verify.level import Claim, Reason, claim_of, evidence_level, speaks_of
 from pipeline.verify.policy import SourceState, exposure, standing
 from pipeline.verify.sweep import ZoneUse as ZoneUse
 
@@ -122,26 +121,6 @@ def _judge(
         due_at = now + topic.recheck_every
         findings.append(store.Finding(case, found.exposure, level, events.canonical(transcript), due_at))
     return findings
-
-
-def claim_of(row: Mapping[str, Any], declarations: dict[str, Mapping[str, Any]]) -> Claim:
-    """Return an observation as evidence; `declarations` keeps what each feed declared between calls."""
-    if row["feed"] not in declarations:
-        declarations[row["feed"]] = json.loads(row["declaration"])
-    declaration = declarations[row["feed"]]
-    return Claim(
-        row["snapshot_id"],
-        row["line"],
-        row["feed"],
-        declaration.get("group") or "",
-        row["claim"],
-        row["service"],
-        row["port"],
-        row["observed_at"],
-        row["expires_at"],
-        bool(declaration.get("protocol_level")),
-        bool(declaration.get("first_hand")),
-    )
 
 
 def _sources(
