@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline import config
 from pipeline.cli import context, failures, words
 from pipeline.cli.config import unknown_names
+from pipeline.cli.edges import relay_settings
 from pipeline.domain import TocsinError
 from pipeline.net import smtp_session
 from pipeline.store import migrate, overview, persons
@@ -20,6 +21,7 @@ from pipeline.store.keys import keys_of
 LOW_DISK, FULL_DISK = 1 << 30, 100 << 20  # bytes
 OLDEST_NOW = datetime(2026, 1, 1, tzinfo=UTC)  # no clock that is right shows an earlier time
 CLOCK_SLACK = timedelta(minutes=5)
+MOST_PATIENCE = 20.0  # seconds for a reply of the relay: a person waits
 
 
 class Grade(StrEnum):
@@ -213,20 +215,9 @@ def signing() -> Iterator[Finding]:
 
 def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:
     """The relay takes a connection, with the TLS and the log-in that sending would use."""
-    relay = loaded.settings.mail.relay
-    wanted = smtp_session.RelaySettings(
-        host=relay.host,
-        port=relay.port,
-        tls=relay.tls,
-        ca_file=str(loaded.path(relay.ca_file)) if relay.ca_file else "",
-        username=relay.username,
-        password=loaded.secrets.mail_password.get_secret_value(),
-        ehlo_name=relay.ehlo_name,
-        source_address=relay.source_address,
-        timeout=min(relay.timeout.total_seconds(), 20.0),
-    )
+    relay = relay_settings(loaded)
     try:
-        tls = asyncio.run(_greet(wanted))
+        tls = asyncio.run(_greet(replace(relay, timeout=min(relay.timeout, MOST_PATIENCE))))
     except smtp_session.NotOpened as refused:
         yield Finding(
             "relay",

@@ -279,9 +279,9 @@ def send_settings(loaded: Loaded) -> SendSettings:
     )
 
 
-def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
+def relay_settings(loaded: Loaded) -> RelaySettings:
     relay = loaded.settings.mail.relay
-    settings = RelaySettings(
+    return RelaySettings(
         host=relay.host,
         port=relay.port,
         tls=relay.tls,
@@ -295,4 +295,8 @@ def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
         timeout=relay.timeout.total_seconds(),
         dot_timeout=relay.dot_timeout.total_seconds(),
     )
-    return Edge(smtp.relay(settings), relay.connections + 1)
+
+
+def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
+    settings = relay_settings(loaded)
+    return Edge(smtp.relay(settings), settings.connections + 1)
