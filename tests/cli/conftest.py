@@ -1,17 +1,15 @@
 """The command run in this process, as a person would run it, on an installation of the test's own."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.cli import words
+from tests.ran import Ran
 
 CONFIG = """\
 [feeds."proxy-list"]
@@ -20,20 +18,6 @@ lawful_basis = "agreement"
 claim = "http_proxy"
 observed = "received"
 """
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What one run printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
 
 
 Tocsin = Callable[..., Ran]

@@ -30,7 +30,8 @@ from pipeline.sandbox.town import Town
 from pipeline.store.db import Database, rows
 from pipeline.store.tables import letters
 from tests.databases import ROOT
-from tests.system.forked import Commands, Ran, Running
+from tests.ran import Ran
+from tests.system.forked import Commands, Running
 
 NAME = "secure-your-server"
 DEMO = ROOT / "pipeline" / "sandbox" / "demo"

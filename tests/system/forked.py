@@ -23,25 +23,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.databases import ROOT
+from tests.ran import Ran
 
 LONGEST = 120.0  # seconds: a command that takes longer hangs
 DRIVERS = ("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite.pysqlite")
 CAPABILITIES = 0x20080522  # capset's version 3
 READS_ANYTHING = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended: its exit code (minus the signal that killed it), and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out)
-        return found
 
 
 @dataclass

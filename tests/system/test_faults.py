@@ -23,10 +23,11 @@ from sqlalchemy import text, update
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.store.tables import letters
 from tests.databases import administer
+from tests.ran import Ran
 from tests.system import campaign
 from tests.system.campaign import BULK, BULK_LINES, IN_LIST_2, LIST_1, LIST_2, NAME, Site, contact
 from tests.system.conftest import Databases, NewDatabase
-from tests.system.forked import Commands, Ran
+from tests.system.forked import Commands
 
 SEND = ("send", NAME, "--execute", "--yes")
 CLOSED = 1  # a port of loopback where nobody listens

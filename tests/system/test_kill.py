@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.domain import LetterState
 from pipeline.sandbox.mail_rules import Rule
+from tests.ran import Ran
 from tests.system import campaign
 from tests.system.campaign import (
     BULK,
@@ -29,7 +30,7 @@ from tests.system.campaign import (
     contact,
 )
 from tests.system.conftest import Databases, NewDatabase
-from tests.system.forked import Commands, Ran
+from tests.system.forked import Commands
 
 KILLS = 100 if os.environ.get("TOCSIN_SOAK") else 15
 AGAIN, KILLED = 75, -9
