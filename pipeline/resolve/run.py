@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, StepKind, Tier, TryAgain
-from pipeline.resolve import answers, asking, by_route, choose, dumps, flat, servers, spoken
+from pipeline.domain import Address, Answer, NetworkAnswer, Outcome, StepKind, TryAgain
+from pipeline.resolve import answers, asking, choose, dumps, flat, servers, serves, spoken
 from pipeline.resolve.answers import Findings
 from pipeline.resolve.asking import Cell
 from pipeline.resolve.space import lookup_address
@@ -153,35 +153,9 @@ def _known(connection: Connection, run: Resolving, addresses: Sequence[Address],
     blocks = {netblocks.block_of(address) for address in addresses}
     known = flat.narrowest(addresses, netblocks.known_in(connection, blocks, now))
     told = run.rules.spoken.told
-    ended = {one.netblock_id for address, one in known.items() if _is_override(one) and told(address) is None}
+    ended = {one.netblock_id for address, one in known.items() if serves.is_override(one) and told(address) is None}
     netblocks.end(connection, ended, now)
-    return {address: one for address, one in known.items() if _still_serves(run, one, address)}
-
-
-def _is_override(known: Known) -> bool:
-    return bool(known.links) and known.links[0].tier == Tier.OVERRIDE
-
-
-def _still_serves(run: Resolving, known: Known, address: Address) -> bool:
-    """Is this what would be found now?  Not if a person said otherwise since, nor if every contact it had came back: the
-    chain goes on from there."""
-    mailboxes = [link.mailbox for link in known.links]
-    if (told := run.rules.spoken.told(address)) is not None:
-        return _is_override(known) and spoken.is_used(told, mailboxes)
-    if _is_override(known):
-        return False
-    if any(not run.rules.spoken.objection(mailbox, address) for mailbox in known.objected):
-        return False
-    if not _fits_route(run, known):
-        return False
-    living = [link for link in known.links if not link.is_dead]
-    return not known.links or any(not run.rules.spoken.objection(link.mailbox, address) for link in living)
-
-
-def _fits_route(run: Resolving, known: Known) -> bool:
-    """Are the network's mailboxes those that the route of its country would lead to now?"""
-    route, has_cert = run.rules.routes.get(known.country), "cert" in run.rules.chain
-    return known.outcome is Outcome.SPECIAL or by_route.still_serves(known, route, has_cert=has_cert)
+    return {address: one for address, one in known.items() if serves.still(one, address, run.rules)}
 
 
 def _without_a_question(
@@ -216,36 +190,14 @@ def _settle(
 
 
 def _settled(run: Resolving, work: Work, known: Known, address: Address, now: datetime) -> Settled:
-    """Take the first contact that lives and that no person objects to; a dead one rather than none.
-
-    Not where a CERT or partner alone is told and its mailbox came back: whom to tell instead, a person decides.
-    """
-    until = _holds_until(run, known, address)
-    if _is_overtaken(run, known, address) and address not in work.overtaken:
+    until = serves.until(known, address, run.rules)
+    if serves.is_overtaken(known, address, run.rules) and address not in work.overtaken:
         work.overtaken.add(address)  # once: whatever comes of it then, a run must come to its end
         until = now
-    links = [link for link in known.links if not run.rules.spoken.objection(link.mailbox, address)]
-    at_worst = links[0] if links and not by_route.is_alone(run.rules.routes.get(known.country)) else None
-    best = next((link for link in links if not link.is_dead), at_worst)
+    best = serves.best(known, address, run.rules)
     if best is None:
         return Settled(known.netblock_id, None, None, _nobody(known.outcome), until)
     return Settled(known.netblock_id, best.id, best.contact_id, known.outcome, until)
-
-
-def _holds_until(run: Resolving, known: Known, address: Address) -> datetime | None:
-    """Return when to look again: when the network's time is over, or the first of the words that had a say in it ends."""
-    ends = run.rules.spoken.ends([*known.mailboxes, *known.objected], address)
-    return min((time for time in (known.expires_at, ends) if time is not None), default=None)
-
-
-def _is_overtaken(run: Resolving, known: Known, address: Address) -> bool:
-    """Did a person name another contact, reject all that were found, or give the country another route, while the address
-    was being looked up?"""
-    if _is_override(known):
-        return False
-    words = run.rules.spoken
-    all_rejected = bool(known.links) and all(words.objection(mailbox, address) for mailbox in known.mailboxes)
-    return all_rejected or words.told(address) is not None or not _fits_route(run, known)
 
 
 def _nobody(outcome: Outcome) -> Outcome:
@@ -285,9 +237,8 @@ def _go_on(run: Resolving, work: Work, findings: Findings) -> None:
     began = Findings()
     with run.db.write() as connection:
         _store(connection, run, work, findings, began, now)
-        ready = list(
-            reserve(connection, run, work, run.clock())
-        )  # the clock once the lock is held: it may have taken long
+        later = run.clock()  # read once the lock is held: that may have taken long
+        ready = list(reserve(connection, run, work, later))
     for pending, slot in ready:
         hand_over(run, work, pending, max((slot - run.clock()).total_seconds(), 0.0))
     if began:
