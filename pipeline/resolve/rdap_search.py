@@ -1,4 +1,4 @@
-"""Searches along the hierarchy of networks: what to ask for, what came back, and which parts of a range are left over.
+"""Searches along the hierarchy of networks: what to ask for, and what came back.
 
 Pure.  Reads: the JSON of an answer, or its bytes.  Writes: nothing; the same input gives the same result.  Whatever a
 stranger sent: bounded, and never an exception.
@@ -7,7 +7,6 @@ Standards: RFC 9910 (rirSearch1; link relations rdap-up, -down, -bottom); RFC 90
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -55,6 +54,12 @@ def bottom_url(base: str, first: Address, last: Address) -> str:
 def down_url(base: str, first: Address, last: Address) -> str:
     """Return the URL of the networks directly below a range; each of them may have further ones below it."""
     return _search(base, "rdap-down", first, last)
+
+
+def is_prefix(first: Address, last: Address) -> bool:
+    """True if a range is one prefix, so that a search for what is below it is about this range alone."""
+    host_bits = (int(first) ^ int(last)).bit_length()
+    return int(last) - int(first) + 1 == 1 << host_bits
 
 
 def _search(base: str, relation: str, first: Address, last: Address) -> str:
@@ -175,28 +180,6 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 # --- ranges ----------------------------------------------------------------------------------------------------------
-
-
-def uncovered(allocation: Range, found: Iterable[Range]) -> list[Range]:
-    """Return the parts of a range that no found network covers, in order; a network wider than the range covers nothing.
-
-    After a search downwards these parts are the allocation's own.  After one for the bottom there are none where a server
-    keeps to RFC 9910, for it then lists the allocation too; where one lists only networks without others below, a part may
-    belong to a network in between, and has to be asked about.
-    """
-    kind, version = type(allocation[0]), allocation[0].version
-    start, end = int(allocation[0]), int(allocation[1])
-    width = end - start
-    inner = [(int(a), int(b)) for a, b in found if a.version == version]
-    gaps: list[Range] = []
-    for first, last in sorted(inner):
-        is_around = first <= int(allocation[0]) and last >= end and last - first > width
-        if is_around or last < start or first > end:
-            continue
-        if first > start:
-            gaps.append((kind(start), kind(first - 1)))
-        start = last + 1
-    return [*gaps, (kind(start), kind(end))] if start <= end else gaps
 
 
 def by_block(whole: Range) -> list[Range]:

@@ -35,11 +35,33 @@ def below(address: Address, said: Said, rules: Rules, story: Story) -> Talk[Whol
         return Whole()
     if not rdap_search.offers(rdap_search.document(said.raw.body)):
         return Whole()
-    found: list[bytes] = []
+    base = rdap_search.base_of(said.url)
+    listing = yield from _asked(rdap_search.bottom_url(base, *registered), address, said, rules, story)
+    if listing.is_none and rdap_search.is_prefix(*registered):
+        listing = yield from _asked(rdap_search.down_url(base, *registered), address, said, rules, story)
+        listed = [*_listed(listing, said, rules), said.read] if listing.bodies is not None else []
+        if any(_range(one) == registered for one in listed[:-1]):
+            return Whole()  # the network itself: what lies below it is not said
+        return (yield from _whole(address, said, listing.raw, listed, rules, story, is_down=True))
+    return (yield from _whole(address, said, listing.raw, _listed(listing, said, rules), rules, story))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a search brought: each network as the body of an answer of its own, or None if there is no list to be used.
+    `is_none`: nor will there be one; else nothing is known yet."""
+
+    raw: Answer
+    bodies: list[bytes] | None
+    is_none: bool
+
+
+def _asked(url: str, address: Address, said: Said, rules: Rules, story: Story) -> Talk[_Listing]:
+    found: list[list[bytes]] = []
 
     def judge(answer: Answer, registry: str) -> NetworkAnswer:
         bodies = rdap_search.results(answer)
-        found[:] = bodies or []
+        found[:] = [bodies] if bodies is not None else []
         if bodies:
             return NetworkAnswer(Outcome.CONTACTS, f"{len(bodies)} networks", registry)
         refusal = rdap_answer.read(answer, address, registry=registry, caps=rules.caps)
@@ -48,28 +70,38 @@ def below(address: Address, said: Said, rules: Rules, story: Story) -> Talk[Whol
         # a list that is cut stays so: it is kept, so that no other slice of the network asks for it
         return NetworkAnswer(Outcome.NOT_FOUND, "no networks" if bodies is not None else "no-list", registry)
 
-    url = rdap_search.bottom_url(rdap_search.base_of(said.url), *registered)
     asked = RdapQuestion(None, url, body_cap=rdap_search.MOST_BODY)
     answer = yield from by_rdap(StepKind.SEARCH, asked, rules, story, judge, lambda _read, _step: ())
-    return Whole() if isinstance(answer, Wait) else (yield from _whole(address, said, answer.raw, found, rules, story))
+    if isinstance(answer, Wait):
+        return _Listing(said.raw, None, is_none=False)
+    return _Listing(answer.raw, found[0] if found else None, is_none=answer.read.why == "no-list")
 
 
-def _whole(address: Address, said: Said, raw: Answer, bodies: list[bytes], rules: Rules, story: Story) -> Talk[Whole]:
+def _whole(
+    address: Address,
+    said: Said,
+    raw: Answer,
+    listed: Sequence[NetworkAnswer],
+    rules: Rules,
+    story: Story,
+    *,
+    is_down: bool = False,
+) -> Talk[Whole]:
     """Divide the wide network among the listed ones that name a living contact, the narrower before the wider.
 
     Some servers list the network around others too, where those leave gaps, and some the lowest ones alone.  So a gap is
-    the wide network's own only where that is listed itself; else it stays to be asked about.
+    the wide network's own only where that is listed itself; else it stays to be asked about.  `is_down`: those listed may
+    have others below, and stay to be asked about, too.
     """
     whole = said.read.registered
-    if whole is None:
-        return Whole()
-    listed = [one for body in bodies if (one := _listed(replace(raw, body=body), said, rules)) is not None]
     beside: list[Found] = []
     mine: Range | None = None
-    for one, own in _divided(whole, listed):
+    for one, own in _divided(whole, listed) if whole is not None else ():
         if _range(one) == whole:
             mine = next((part for part in own if scope.covers(part, address)), None)
             one, own = said.read, [part for part in own if part != mine]
+        elif is_down:
+            continue
         if one.outcome is not Outcome.CONTACTS or not own:
             continue
         inner = story.beside(one, own[0][0])
@@ -108,8 +140,13 @@ def _divided(whole: Range, listed: Sequence[NetworkAnswer]) -> list[tuple[Networ
     return list(parts.values())
 
 
-def _listed(answer: Answer, said: Said, rules: Rules) -> NetworkAnswer | None:
-    """Return the judged network of one result, or None if it is not one inside the wide network."""
+def _listed(listing: _Listing, said: Said, rules: Rules) -> list[NetworkAnswer]:
+    """Return the judged network of each result that is one inside the wide network."""
+    answers = (replace(listing.raw, body=body) for body in listing.bodies or ())
+    return [one for answer in answers if (one := _inside(answer, said, rules)) is not None]
+
+
+def _inside(answer: Answer, said: Said, rules: Rules) -> NetworkAnswer | None:
     first = scope.read_address(str(rdap_search.document(answer.body).get("startAddress", "")))
     whole = said.read.registered
     if first is None or whole is None or not scope.covers(whole, first):

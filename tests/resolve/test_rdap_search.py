@@ -262,44 +262,17 @@ WHOLE = of("192.0.2.0", "192.0.2.255")
 
 
 @pytest.mark.parametrize(
-    ("ranges", "expected"),
+    ("first", "last", "is_one"),
     [
-        ([], [("192.0.2.0", "192.0.2.255")]),
-        ([of("192.0.2.16", "192.0.2.31")], [("192.0.2.0", "192.0.2.15"), ("192.0.2.32", "192.0.2.255")]),
-        ([of("192.0.2.128", "192.0.2.255"), of("192.0.2.0", "192.0.2.127")], []),
-        ([of("192.0.2.0", "192.0.2.99"), of("192.0.2.8", "192.0.2.15")], [("192.0.2.100", "192.0.2.255")]),
-        ([of("192.0.1.0", "192.0.2.99")], [("192.0.2.100", "192.0.2.255")]),
-        ([of("192.0.2.100", "192.0.3.7")], [("192.0.2.0", "192.0.2.99")]),
-        ([WHOLE], []),
-        ([of("192.0.0.0", "192.0.3.255")], [("192.0.2.0", "192.0.2.255")]),  # wider: the registry's own block
-        ([of("192.0.0.0", "192.0.3.255"), of("192.0.2.0", "192.0.2.254")], [("192.0.2.255", "192.0.2.255")]),
-        ([of("192.0.2.0", "192.0.2.254"), of("192.0.2.0", "192.0.3.255")], [("192.0.2.255", "192.0.2.255")]),
-        ([of("2001:db8::", "2001:db8::ffff")], [("192.0.2.0", "192.0.2.255")]),
-        ([of("198.51.100.0", "198.51.100.255")], [("192.0.2.0", "192.0.2.255")]),
+        ("192.0.2.0", "192.0.2.255", True),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.0", "192.0.2.254", False),
+        ("192.0.2.128", "192.0.3.127", False),
+        ("2001:db8::", "2001:db8::ffff", True),
     ],
 )
-def test_what_no_narrower_network_covers_is_uncovered(ranges: list[Range], expected: list[tuple[str, str]]) -> None:
-    assert texts(rdap_search.uncovered(WHOLE, ranges)) == expected
-
-
-ENDS = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda ends: (min(ends), max(ends)))
-
-
-@settings(max_examples=300, deadline=None)
-@given(ENDS, st.lists(ENDS, max_size=8))
-def test_uncovered_parts_are_what_counting_every_address_gives(
-    whole: tuple[int, int], inner: list[tuple[int, int]]
-) -> None:
-    def made(ends: tuple[int, int]) -> Range:
-        return ip_address(0x2000_0000 + ends[0]), ip_address(0x2000_0000 + ends[1])
-
-    def numbers(ends: tuple[int, int]) -> set[int]:
-        return set(range(0x2000_0000 + ends[0], 0x2000_0000 + ends[1] + 1))
-
-    narrower = [numbers(one) for one in inner if not numbers(one) > numbers(whole)]
-    expected = numbers(whole).difference(*narrower)
-    parts = rdap_search.uncovered(made(whole), map(made, inner))
-    assert [number for first, last in parts for number in range(int(first), int(last) + 1)] == sorted(expected)
+def test_a_range_is_one_prefix_or_not(first: str, last: str, is_one: bool) -> None:
+    assert rdap_search.is_prefix(*of(first, last)) is is_one
 
 
 @pytest.mark.parametrize(

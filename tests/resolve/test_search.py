@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain import Address, Outcome, PermanentFailure, StepKind, TemporaryFailure
+from pipeline.domain import Address, Answer, Outcome, PermanentFailure, StepKind, TemporaryFailure
 from pipeline.resolve import search
 from pipeline.resolve.asking import PAUSE
 from pipeline.resolve.lookup import look_up
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
-from pipeline.resolve.talk import Found, Wait
+from pipeline.resolve.talk import Found, Heard, Wait
 from tests.resolve.scripted import INVALID, NOW, RIPE, Answers, Json, Route, Said, Told, ip, mail, of, rpsl, rules, tell
 
 ASKED = ip("192.0.2.200")
 SEARCH = f"{RIPE}ips/rirSearch1/rdap-bottom/192.0.2.0/24"
+DOWN = f"{RIPE}ips/rirSearch1/rdap-down/192.0.2.0/24"
 CAPS = ScopeCaps(v4=28, block_v4=28)
 OFFERS: Json = {"rdapConformance": ["rdap_level_0", "rirSearch1"]}
 WIDE = of("192.0.2.0/24", "abuse@wide.example", **OFFERS)
@@ -182,19 +183,59 @@ CUT = {"notices": [{"type": "result set truncated due to excessive load", "descr
         (501, True),
         (400, True),
         (PermanentFailure("too-large"), True),
-        ({"ipSearchResults": []}, True),
         (500, False),
         (TemporaryFailure("timeout"), False),
         (Wait(NOW + timedelta(days=1)), False),
     ],
 )
 def test_a_list_that_is_cut_or_none_settles_nothing_but_the_slice_around_the_address(said: Said, is_kept: bool) -> None:
-    one = told({ASKED: WIDE, SEARCH: said})
+    one = told({ASKED: WIDE, SEARCH: said, DOWN: said})
+    assert (DOWN in one.asked) is is_kept  # nor is the other search tried where nothing is known yet
     # another slice of the network need not ask for it again, or not in this run
     assert one.kept[SEARCH].is_failure is not is_kept if not isinstance(said, Wait) else SEARCH not in one.kept
     assert one.found.beside == ()
     assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.192", "192.0.2.207"]
     assert one.usable == ["abuse@wide.example"]
+
+
+def test_an_empty_list_of_the_narrowest_networks_settles_nothing() -> None:
+    one = told({ASKED: WIDE, SEARCH: {"ipSearchResults": []}})
+    assert one.found.beside == ()
+    assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.192", "192.0.2.207"]
+
+
+# --- where there is no list of the narrowest ones: those directly below ------------------------------------------------
+
+
+@pytest.mark.parametrize("bottom", [404, 501, 400, "{", listed(WIDE, **CUT), PermanentFailure("too-large")])
+def test_where_no_network_lies_directly_below_the_wide_one_answers_itself(bottom: Said) -> None:
+    one = told({ASKED: WIDE, SEARCH: bottom, DOWN: listed(*below("192.0.2.0/28", "192.0.2.32/27"))})
+    assert one.asked == [ASKED, SEARCH, DOWN]
+    assert settled(one) == {"16-31": ["abuse@wide.example"]}  # those below may have others below: they are asked about
+    assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.64", "192.0.2.255"]
+
+
+def test_where_the_address_lies_in_a_network_directly_below_its_slice_alone_is_known() -> None:
+    one = told({ASKED: WIDE, SEARCH: 501, DOWN: listed(*below("192.0.2.128/25"))})
+    assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.192", "192.0.2.207"]
+    assert settled(one) == {"0-127": ["abuse@wide.example"]}
+
+
+def test_a_wide_network_with_nothing_below_answers_for_all_of_it() -> None:
+    nothing = Heard(Answer(DOWN, 404, "application/rdap+json", b'{"ipSearchResults": []}', NOW))
+    one = told({ASKED: WIDE, SEARCH: 501, DOWN: nothing})
+    assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.0", "192.0.2.255"]
+
+
+def test_a_list_of_those_below_with_the_wide_network_in_it_settles_nothing() -> None:
+    one = told({ASKED: WIDE, SEARCH: 501, DOWN: listed(WIDE, *below("192.0.2.0/28"))})
+    assert one.found.beside == ()
+    assert list(map(str, one.found.answer.cached or ())) == ["192.0.2.192", "192.0.2.207"]
+
+
+def test_below_a_range_that_is_no_prefix_only_the_narrowest_are_asked_for() -> None:
+    odd = WIDE | {"startAddress": "192.0.2.96", "endAddress": "192.0.2.203", "cidr0_cidrs": []}
+    assert told({ASKED: odd, SEARCH: 501}).asked == [ASKED, SEARCH]
 
 
 RATE_NOTICE = {"rdapConformance": ["rdap_level_0"], "notices": [{"title": "Rate Limit Notice"}]}
