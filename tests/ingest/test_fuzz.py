@@ -12,6 +12,7 @@ from pipeline.ingest.rejects import Reason
 from pipeline.ingest.row import EARLIEST, MAX_RAW
 from pipeline.ingest.shape import FeedShape
 from tests.ingest.written import NOW, numbered
+from tests.soak import IS_SOAK, LONGER
 
 PIECES = st.sampled_from(
     [
@@ -63,7 +64,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("parser", sorted(PARSERS))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150 * LONGER, deadline=None, derandomize=not IS_SOAK)
 @given(text=TEXT, with_head=st.booleans(), with_claim=st.booleans())
 def test_no_input_raises_and_output_is_bounded_by_it(
     parser: str, text: bytes, with_head: bool, with_claim: bool

@@ -14,6 +14,7 @@ from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
 from pipeline.resolve import choose, rdap_answer, whois_answer
 from pipeline.resolve.mailbox import normalise
 from pipeline.resolve.scope import ScopeCaps, read_address
+from tests.soak import IS_SOAK, LONGER
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 CAPS = ScopeCaps()
@@ -115,7 +116,11 @@ FRAGMENTS = [
 ]
 
 quick = settings(
-    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60 * LONGER,
+    deadline=None,
+    derandomize=not IS_SOAK,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

@@ -4,7 +4,6 @@ Each command is started, killed with SIGKILL at a moment drawn uniformly over th
 until it ends.  TOCSIN_SOAK: a hundred kills on each database; else fifteen.
 """
 
-import os
 import random
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from pipeline.domain import LetterState
 from pipeline.sandbox.mail_rules import Rule
 from tests.ran import Ran
+from tests.soak import KILLS
 from tests.system import campaign
 from tests.system.campaign import (
     BULK,
@@ -32,7 +32,6 @@ from tests.system.campaign import (
 from tests.system.conftest import Databases, NewDatabase
 from tests.system.forked import Commands
 
-KILLS = 100 if os.environ.get("TOCSIN_SOAK") else 15
 AGAIN, KILLED = 75, -9
 SEND = ("send", NAME, "--execute", "--yes")
 RUN = ("run", "--once")
