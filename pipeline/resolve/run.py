@@ -31,7 +31,6 @@ from pipeline.store.netblocks import Known, Learnt
 from pipeline.store.resolve import Settled
 
 BY = "tocsin"
-UNIT = 2_000  # cases claimed at once, rounded up to whole blocks
 MOST_HELD = 50_000  # cases claimed and not settled: a slow registry's do not keep the others' waiting
 LOOK_AGAIN = timedelta(hours=24)  # a case whose claims cannot reach the minimum level
 NEW_CASES = timedelta(minutes=1)  # how often to look for cases that have become due meanwhile
@@ -87,7 +86,7 @@ def _take_up(run: Resolving, work: Work) -> bool:
         with run.db.read() as connection:
             work.blocks.extend(store.due_blocks(connection, run.clock()))
     cases: list[store.DueCase] = []
-    while work.blocks and len(cases) < UNIT:
+    while work.blocks and len(cases) < run.unit:
         some = [work.blocks.popleft() for _ in range(min(len(work.blocks), 50))]
         with run.db.write() as connection:
             lease, claimed = store.claim_blocks(connection, run.worker_id, run.clock(), some)

@@ -37,6 +37,7 @@ from pipeline.store.db import Connection, Database
 from pipeline.store.resolve import DueCase
 
 AHEAD = timedelta(milliseconds=250)  # before its slot a question may be handed over: it cannot be called back
+UNIT = 2_000  # cases claimed at once, rounded up to whole blocks
 MOST_AT_HOST = 200  # questions under way to one server without a limit
 PACED_AT_HOST = 8  # ... with one, and no more than its edge lets leave at once: a slot that waits for a turn passes
 SILENCE = timedelta(seconds=1)  # what was asked meanwhile is then read at once: as long again is nothing else asked
@@ -77,6 +78,7 @@ class Resolving:
     worker_id: int
     clock: Clock
     progress: Progress
+    unit: int = UNIT
 
     def __post_init__(self) -> None:
         if asking.widest(self.rules.caps, 4) < 16 or asking.widest(self.rules.caps, 6) < 32:

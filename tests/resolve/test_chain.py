@@ -372,10 +372,7 @@ def _as_kept(text: str) -> str:
     return f"dns:{'MAIL' if kind == 'MX' else kind}/{name}"
 
 
-def test_two_workers_at_once_ask_for_no_network_twice_with_the_whole_chain_on(
-    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.resolve.run.UNIT", 1)  # a block at a time
+def test_two_workers_at_once_ask_for_no_network_twice_with_the_whole_chain_on(db: Database, database_url: str) -> None:
     starts = ("192.0.2", "198.51.100", "203.0.113")
     prefixes = [prefix for start in starts for prefix in spread(f"{start}.0/24", 28, 6)]
     texts = [f"{start}.{16 * n + k}" for start in starts for n in range(6) for k in (1, 2)]
@@ -389,7 +386,7 @@ def test_two_workers_at_once_ask_for_no_network_twice_with_the_whole_chain_on(
 
         def work(worker: int) -> None:
             own = Database(database_url)
-            done.append(run(own, net, worker, by=by).cases)
+            done.append(run(own, net, worker, by=by, unit=1).cases)  # a block at a time
             own.close()
 
         at_once = [threading.Thread(target=work, args=(w,)) for w in (first, seed.another_worker(db, clock()))]

@@ -172,15 +172,14 @@ def test_special_purpose_space_and_space_of_no_registry_are_settled_without_a_qu
     assert every(db, t.netblocks.c.why) == ["no-registry"]
 
 
-def test_an_address_inside_another_is_asked_about_once_by_the_inner_one(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.resolve.run.UNIT", 1)  # the blocks are not claimed together
+def test_an_address_inside_another_is_asked_about_once_by_the_inner_one(db: Database) -> None:
     embedded = ("2002:c000:201::1", "2002:c000:202::1", "2002:c633:6401::1")  # 192.0.2.1, 192.0.2.2, 198.51.100.1
     worker = begin(db, (*embedded, "192.0.2.1", "198.51.100.1"))
     mute = network("198.51.100.0/24", fault=RdapFault.NO_ANSWER)
     with internet([network("192.0.2.0/24", "abuse@one.example"), mute]) as net:
-        run(db, net, worker, http=replace(HTTP, timeout=1.0))  # by then, all four blocks are claimed
+        run(
+            db, net, worker, http=replace(HTTP, timeout=1.0), unit=1
+        )  # by then, all four blocks are claimed, one by one
     assert sorted(net.asked) == ["/ripencc/ip/192.0.2.1", "/ripencc/ip/198.51.100.1"]
     known, unknown = "abuse@one.example", None
     assert [case["mailbox"] for case in seed.all_cases(db)] == [known, known, unknown, known, unknown]
@@ -429,10 +428,7 @@ def test_a_block_that_is_being_worked_is_left_to_its_worker(db: Database) -> Non
     assert {case["state"] for case in seed.all_cases(db)} == {CaseState.RESOLVED}
 
 
-def test_two_workers_at_once_ask_for_no_network_twice(
-    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.resolve.run.UNIT", 1)  # a block at a time
+def test_two_workers_at_once_ask_for_no_network_twice(db: Database, database_url: str) -> None:
     starts = ("192.0.2", "198.51.100", "203.0.113")
     texts = [f"{start}.{16 * n + k}" for start in starts for n in range(8) for k in (1, 2)]
     texts += [f"2001:db8:{n:x}::1" for n in range(8)]
@@ -443,7 +439,7 @@ def test_two_workers_at_once_ask_for_no_network_twice(
 
     def work(worker: int) -> None:
         own = Database(database_url)
-        done.append(run(own, net, worker).cases)
+        done.append(run(own, net, worker, unit=1).cases)  # a block at a time
         own.close()
 
     with internet(networks) as net:
