@@ -29,7 +29,8 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=context.config.attributes["metadata"],
     render_item=render,
-    transaction_per_migration=True,
+    transactional_ddl=True,  # SQLite can, too
+    transaction_per_migration=not context.config.attributes.get("at_once", False),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,8 +1,8 @@
 """Bring a database to this release's schema.
 
-Writes: the schema, one migration per transaction, and the table alembic_version.  Safe to repeat: a database that is
-already there is left alone; a migration that dies is rolled back and the next run goes on from it.  Alembic's settings
-are built here, there is no alembic.ini.
+Writes: the schema and the table alembic_version, one migration per transaction; an empty database gets all of them in one.
+Safe to repeat: a database that is already there is left alone; what dies is rolled back and the next run goes on from it.
+Alembic's settings are built here, there is no alembic.ini.
 """
 
 import sys
@@ -69,6 +69,7 @@ def upgrade(db: Database, folder: Path, to: str = "head") -> list[str]:
     if before is not None and before not in known:
         require_current(db, folder)
     settings = config(folder)
+    settings.attributes["at_once"] = before is None  # what is half made would pass for an older release's
     with db.engine.connect() as connection:
         settings.attributes["connection"] = connection.execution_options(tocsin_write=True)
         command.upgrade(settings, to)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +111,24 @@ def test_reasons_given_in_clear_move_out_of_the_approvals_which_stay_append_only
     with empty_pair[1].write() as connection:
         metadata.create_all(connection)
     assert schema(db) == schema(empty_pair[1])
+
+
+def test_of_an_empty_database_all_is_made_or_nothing_and_of_one_that_is_there_each_step(
+    empty_pair: list[Database], tmp_path: Path
+) -> None:
+    """A process that is stopped half way: here its last step is refused."""
+    folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    known = migrate.revisions(folder)
+    last = folder / "versions" / f"{known[-1]}.py"
+    last.write_text(f"{last.read_text(encoding='utf-8')}\n\ndef upgrade() -> None:\n    raise OSError('stopped')\n")
+    fresh, older = empty_pair
+    migrate.upgrade(older, MIGRATIONS, to=known[0])
+    for db, left in ((fresh, None), (older, known[-2])):
+        with pytest.raises(OSError, match="stopped"):
+            migrate.upgrade(db, folder)
+        assert migrate.current(db) == left
+    assert schema(fresh) == set()
+    assert migrate.upgrade(fresh, MIGRATIONS) == known
 
 
 def test_upgrading_twice_changes_nothing(db: Database) -> None:
