@@ -22,7 +22,7 @@ from tests.resolve.scripted import NOW, RIPE, Answers, Told, autnum, ip, mail, o
 from tests.resolve.small_internet import clock, internet, network, run, spread, whole_chain
 
 ASKED, ABOVE = ip("192.0.2.7"), ip("192.0.2.0/24")
-SEARCH = f"{RIPE}ips/rirSearch1/rdap-bottom/192.0.2.0/24"
+SEARCH, DOWN = (f"{RIPE}ips/rirSearch1/{relation}/192.0.2.0/24" for relation in ("rdap-bottom", "rdap-down"))
 AS, ORIGIN, MAIL = f"{RIPE}autnum/64500", "dns:TXT/7.2.0.192.origin.example", "dns:MAIL/one.example"
 WIDE = of("192.0.2.0/24", "abuse@one.example", rdapConformance=["rdap_level_0", "rirSearch1"])
 HOUR = timedelta(hours=1)
@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 def told(question: str, said: Any) -> Told:
     searches = question == SEARCH
     network = WIDE if searches else of("192.0.2.0/28", parent="192.0.2.0/24")
-    answers: Answers = {ASKED: network, ABOVE: of("192.0.2.0/24"), ORIGIN: origins(64500), AS: autnum(64500)}
+    answers: Answers = {ASKED: network, ABOVE: of("192.0.2.0/24"), ORIGIN: origins(64500), AS: autnum(64500), DOWN: 404}
     if question == MAIL:
         answers[ASKED] = of("192.0.2.0/28", "abuse@one.example")
     chain = ("network",) if searches else ("network", "parent", "origin")
