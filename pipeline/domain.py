@@ -471,6 +471,18 @@ class Wire(Protocol[Q_contra, A_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a contact asked for, as it stands now; `last_letter_at`: when a letter left for it, of any campaign."""
+
+    inhibited_until: datetime | None = None
+    cadence: timedelta = timedelta(0)
+    last_letter_at: datetime | None = None
+
+
+NO_WISH = Wish()
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """A letter for the relay, not before `delay` seconds from now.  `data` is the complete message, lines ended by CRLF."""
 

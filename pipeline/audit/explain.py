@@ -12,7 +12,8 @@ from typing import Any
 
 from pipeline.audit.objected import after, is_current, objection, taken_back
 from pipeline.audit.record import Record, Rows
-from pipeline.audit.weigh import NO_WISH, UNFINISHED, Contacts, Ready, Rules, Wish, counting
+from pipeline.audit.weigh import UNFINISHED, Contacts, Ready, Rules, counting
+from pipeline.domain import NO_WISH, Wish
 
 Row = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from pipeline.audit.networks import why_none
 from pipeline.audit.record import Rows, plain_row
 from pipeline.audit.reported import check_lines, claim, target
 from pipeline.audit.say import Chapter, Exact, Line, Say, Word, counted, say
-from pipeline.audit.weigh import Wish
+from pipeline.domain import Wish
 
 MOST_TOLD = 20  # reports in a text; --json has them all
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.audit.record import Record
-from pipeline.audit.weigh import Ready, Rules, Wish
+from pipeline.audit.weigh import Ready, Rules
+from pipeline.domain import Wish
 
 Row = Mapping[str, Any]
 Next = tuple[str, dict[str, Any]]  # a code of explained.NEXT, and the values of its sentence

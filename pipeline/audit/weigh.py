@@ -5,27 +5,16 @@ Pure.  The rules of verify (verify/level.py) and of the wave plan (follow/plan.p
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pipeline.audit.record import Rows
+from pipeline.domain import NO_WISH, Wish
 
 Row = Mapping[str, Any]
 
 NEVER_LEFT = ("withdrawn", "suppressed")
 UNFINISHED = ("planned", "rendered", "approved", "sending")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a contact asked for, where it bears on when it is written to; `last_letter_at` as the wave plan has it."""
-
-    inhibited_until: datetime | None = None
-    cadence: timedelta = timedelta(0)
-    last_letter_at: datetime | None = None
-
-
-NO_WISH = Wish()
 
 
 @dataclass(frozen=True, slots=True)

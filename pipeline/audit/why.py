@@ -11,8 +11,8 @@ from pipeline.audit import who
 from pipeline.audit.explain import Explanation, Row, explain
 from pipeline.audit.query import Query
 from pipeline.audit.record import Kind, Record
-from pipeline.audit.weigh import Contacts, Rules, Wish, told_before, unusable
-from pipeline.domain import Address, NotFound
+from pipeline.audit.weigh import Contacts, Rules, told_before, unusable
+from pipeline.domain import Address, NotFound, Wish
 from pipeline.store import plan, preferences, send
 from pipeline.store import who as store
 from pipeline.store.db import Connection

@@ -11,8 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.domain import CaseState, Event, Exposure, IntegrityFailure, LetterState, RefusedBySafety, Send
-from pipeline.send.gate import NO_WISH, CaseNow, Decision, Gate, Wish, decide
+from pipeline.domain import (
+    NO_WISH,
+    CaseState,
+    Event,
+    Exposure,
+    IntegrityFailure,
+    LetterState,
+    RefusedBySafety,
+    Send,
+    Wish,
+)
+from pipeline.send.gate import CaseNow, Decision, Gate, decide
 from pipeline.send.head import head
 from pipeline.send.work import BY, Sending
 from pipeline.store import budgets, lives, preferences, waves

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pipeline.domain import CaseState, Exposure
+from pipeline.domain import NO_WISH, CaseState, Exposure, Wish
 
 GIVE_UP_AFTER = timedelta(days=5)  # RFC 5321 4.5.4.1
 
@@ -31,18 +31,6 @@ class CaseNow:
     exposure: Exposure
     checked_at: datetime | None
     excluded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a contact asked for, as it stands now; `last_letter_at`: when a letter left for it, of any campaign."""
-
-    inhibited_until: datetime | None = None
-    cadence: timedelta = timedelta(0)
-    last_letter_at: datetime | None = None
-
-
-NO_WISH = Wish()
 
 
 @dataclass(frozen=True, slots=True)

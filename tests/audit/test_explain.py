@@ -13,14 +13,14 @@ from pipeline.audit import codes, explained
 from pipeline.audit.explain import Explanation, explain
 from pipeline.audit.objected import AFTER, COMMANDS
 from pipeline.audit.record import Kind, Record
-from pipeline.audit.weigh import Contacts, Ready, Wish, counting, told_before
+from pipeline.audit.weigh import Contacts, Ready, counting, told_before
 from pipeline.audit.why import why
 from pipeline.cli import show, words
 from pipeline.cli.rules import rules
 from pipeline.cli.saying import chapters
 from pipeline.cli.states import WORDS
 from pipeline.data.topic import topics
-from pipeline.domain import LetterState, NotFound, Tier, WaveState
+from pipeline.domain import LetterState, NotFound, Tier, WaveState, Wish
 from pipeline.follow import plan, run
 from pipeline.store import holds, overrides, preferences, stops
 from pipeline.store import tables as t

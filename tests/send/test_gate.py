@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pipeline.domain import CaseState, EvidenceLevel, Exposure
+from pipeline.domain import CaseState, EvidenceLevel, Exposure, Wish
 from pipeline.follow.plan import Waiting, objection
-from pipeline.send.gate import CaseNow, Decision, Gate, Wish, decide, is_guest, leaves, unwelcome
+from pipeline.send.gate import CaseNow, Decision, Gate, decide, is_guest, leaves, unwelcome
 
 FRESH = timedelta(hours=72)
 
