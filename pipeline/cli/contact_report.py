@@ -7,7 +7,7 @@ import base64
 import hashlib
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.audit.query import read_address
 from pipeline.cli import context, edges, numbered, show
 from pipeline.cli.command import given
 from pipeline.cli.context import Ground
+from pipeline.cli.place import typed_time
 from pipeline.cli.saying import spoken
 from pipeline.domain import Address, IntegrityFailure, NotFound
 from pipeline.render import language
@@ -29,7 +30,7 @@ from pipeline.store.db import Connection
 
 def explain(text: str, at: str, answer: int | None) -> None:
     """Print the report about an address as it stood at a time, or one answer that it rests on, byte for byte."""
-    address, when = _address(text), _time(at)
+    address, when = _address(text), typed_time(at, "--at")
     with context.opened() as ground, ground.db.read() as connection:
         found = _gather(connection, ground, address, when)
         looked_up.demand_something(found)
@@ -122,13 +123,3 @@ def _address(text: str) -> Address:
     if read_address(str(address)) is None:
         raise click.BadParameter("it is not an address", param_hint="--explain")
     return address
-
-
-def _time(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("it is not a time such as 2026-03-01T10:00:00Z", param_hint="--at") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

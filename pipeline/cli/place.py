@@ -1,6 +1,7 @@
-"""Read what a person names to be suppressed, excluded or held: a mailbox, a domain, an address, a network, an AS.  Pure."""
+"""Read what a person types: a mailbox, a domain, an address, a network, an AS, or a time.  Pure."""
 
 import re
+from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 
 import click
@@ -63,3 +64,14 @@ def _as_number(value: int) -> int:
     if not 0 < value < 2**32:
         raise click.BadParameter(f"AS{value} is not an AS number")
     return value
+
+
+def typed_time(text: str, option: str) -> datetime | None:
+    """Return a time in ISO 8601, UTC where it names no zone, or None for no text.  Raises BadParameter."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("it is not a time such as 2026-03-01T10:00:00Z", param_hint=option) from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

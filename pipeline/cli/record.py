@@ -8,7 +8,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,6 +26,7 @@ from pipeline.audit.summary import summary
 from pipeline.audit.why import Why, why
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Command, Group, argument, given, option
+from pipeline.cli.place import typed_time
 from pipeline.cli.rules import rules
 from pipeline.cli.saying import chapters, line, spoken
 from pipeline.data.topic import topics
@@ -210,7 +211,7 @@ def log_(campaign: str, subject: str, what: str, since: str, after: int | None, 
 
     With --json each line is one object. A personal value that has been purged is null.
     """
-    about, start = _subject(subject), _time(since)
+    about, start = _subject(subject), typed_time(since, "--since")
     with context.opened() as ground, ground.db.read() as connection:
         campaign_id = campaigns.by_name(connection, campaign).id if campaign else None
         page = log.events_page(
@@ -253,13 +254,3 @@ def _subject(text: str) -> tuple[str, int] | None:
     if text and found is None:
         raise click.BadParameter("it is not KIND:ID, such as letter:412", param_hint="--subject")
     return (found[1], int(found[2])) if found else None
-
-
-def _time(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("it is not a time such as 2026-03-01T10:00:00Z", param_hint="--since") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
