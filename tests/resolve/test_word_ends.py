@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_a_case_that_a_word_took_away_and_that_is_claimed_again_is_put_off_once(
     worker = begin(db, CASE)
     refusing = [network("192.0.2.0/28", fault=RdapFault.FORBIDDEN)]
     with internet(refusing) as net, resolving(db, net, worker, by=CHAIN) as one:
-        named = lambda: say(db, Word.USE, NAMED, None, CASE, CASE)  # noqa: E731
+        named = partial(say, db, Word.USE, NAMED, None, CASE, CASE)
         assert resolve(replace(one, rdap=Speaking(one.rdap, named))).cases == 1
         run(db, net, worker, timedelta(hours=1))
     assert [mailbox for mailbox, _ in told(db)] == [NAMED]
