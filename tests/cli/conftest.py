@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.cli import words
-from pipeline.store.db import Database
 from tests.ran import Ran
 
 CONFIG = """\
@@ -55,11 +54,3 @@ def tocsin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tocsin:
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     return run
-
-
-@pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    """That installation's database."""
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    yield database
-    database.close()

@@ -1,6 +1,7 @@
 """What people say of contacts takes effect at once, is shown, and can be taken back; files go out and come in alike."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +21,13 @@ from tests.resolve.keys import PRIVATE, PUBLIC
 from tests.seed import wave_of_letters
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+
+@pytest.fixture
+def db(folder: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -26,6 +27,13 @@ from tests.audit import lookups, world
 from tests.audit.world import ADDRESS, HEAD, HOUR, World
 from tests.cli.conftest import Tocsin
 from tests.databases import ROOT
+
+
+@pytest.fixture
+def db(folder: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
+    yield database
+    database.close()
 
 
 @pytest.fixture
