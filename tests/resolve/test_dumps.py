@@ -427,17 +427,20 @@ def test_a_block_may_come_in_several_parts(db: Database, tmp_path: Path) -> None
     assert mailboxes(ask(db, "192.0.2.1")["192.0.2.1"]) == ["abuse@isp.example"]
 
 
-PACKED = gzip.compress((NETWORKS + OTHERS).encode())
+PACKED = gzip.compress((NETWORKS + OTHERS).encode(), mtime=0)
 BAD_FILES = {
     "cut.gz": (PACKED[:-20], "is damaged"),
     "cut-trailer.gz": (PACKED[:-3], "is damaged"),
     "bent.gz": (PACKED[:60] + b"\xff\xff\xff" + PACKED[63:], "is damaged"),
     "half-second.gz": (PACKED + PACKED[:50], "is damaged"),
-    "bomb.gz": (gzip.compress(NETWORKS.encode() + b"\n\n" + b"remarks: x\n" * 3_000_000), "is too large"),
+    "bomb.gz": (gzip.compress(NETWORKS.encode() + b"\n\n" + b"remarks: x\n" * 3_000_000, mtime=0), "is too large"),
     "page.html": (b"<html><body>503 Service Unavailable</body></html>", "is not a registry's dump"),
-    "empty.gz": (gzip.compress(b""), "is not a registry's dump"),
+    "empty.gz": (gzip.compress(b"", mtime=0), "is not a registry's dump"),
     "empty": (b"", "is not a registry's dump"),
-    "routes.gz": (gzip.compress(b"route: 192.0.2.0/24\norigin: AS64496\nsource: RIPE\n"), "nothing that could be used"),
+    "routes.gz": (
+        gzip.compress(b"route: 192.0.2.0/24\norigin: AS64496\nsource: RIPE\n", mtime=0),
+        "nothing that could be used",
+    ),
 }
 
 
@@ -461,7 +464,7 @@ def test_what_is_no_file_is_told_in_words(db: Database, tmp_path: Path) -> None:
 
 def test_several_gzip_members_are_one_text(tmp_path: Path) -> None:
     path = tmp_path / "members.gz"
-    path.write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n") + b"\0" * 512)
+    path.write_bytes(gzip.compress(b"one\n", mtime=0) + gzip.compress(b"two\n", mtime=0) + b"\0" * 512)
     assert b"".join(dump_file.pieces(path, quiet)) == b"one\ntwo\n"
 
 

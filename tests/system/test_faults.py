@@ -62,8 +62,8 @@ BAD_FILES: dict[str, tuple[bytes, int, str]] = {
     "an archive": (b"PK\x03\x04" + bytes(500), 5, "a ZIP archive"),
     "a program": (b"\x7fELF" + bytes(500), 5, "a program"),
     "noise": (random.Random(1).randbytes(5000).replace(b"1", bytes(9)), 5, "is not text"),
-    "cut short": (gzip.compress(lines(60_000))[:-5000], 5, "is damaged"),
-    "a bomb": (gzip.compress(bytes(b"192.0.2.1:3128 " * 4_000_000)), 5, "is too large"),
+    "cut short": (gzip.compress(lines(60_000), mtime=0)[:-5000], 5, "is damaged"),
+    "a bomb": (gzip.compress(bytes(b"192.0.2.1:3128 " * 4_000_000), mtime=0), 5, "is too large"),
 }
 
 
