@@ -5,6 +5,7 @@ in the text: the caller reads them, paces them and asks again.  What goes wrong 
 """
 
 import asyncio
+import re
 import socket
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -58,6 +59,9 @@ async def _answer(question: WhoisQuestion, settings: WhoisSettings, clock: Clock
         return replace(answer, body=bytes(received), at=clock(), failure=_failure_of(error))
     if not received.strip():
         return replace(answer, at=clock(), failure=TemporaryFailure("empty", "closed without a word"))
+    if b"@" in re.split(rb"[\r\n]", received)[-1]:  # a mailbox cut short would be somebody else's
+        cut = TemporaryFailure("cut", "ended in the middle of a line")
+        return replace(answer, body=bytes(received), at=clock(), failure=cut)
     return replace(answer, status=200, body=bytes(received), at=clock())
 
 

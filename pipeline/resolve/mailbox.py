@@ -70,7 +70,7 @@ def split(text: str) -> list[str]:
     Understands mailto:, display names, several addresses, and trailing dots.  A value with a control character inside,
     or a mailto: that names further recipients, comes back whole, so that `normalise` refuses it.
     """
-    text = text[:MAX_FIELD].strip()
+    text = within(text, MAX_FIELD).strip()
     if "@" not in text:
         if "＠" not in text and not _ENCODED.match(text):
             return []
@@ -103,6 +103,16 @@ def _tokens(piece: str) -> list[str]:
         written = re.split(r"[/|]", token) if token.count("@") > 1 else [token]  # "abuse@isp.example/noc@isp.example"
         tokens += [bare for one in written if "@" in (bare := one.strip(_WRAPPING) if "@[" not in one else one)]
     return tokens
+
+
+def within(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text, without the word that the cut would shorten: it may be a mailbox."""
+    if len(text) <= limit:
+        return text
+    end = limit
+    while end and not (text[end].isspace() or text[end] in ",;"):
+        end -= 1
+    return text[:end]
 
 
 def clean(text: str, limit: int) -> str:

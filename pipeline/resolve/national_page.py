@@ -12,7 +12,7 @@ import re
 
 from pipeline.domain import Address, Answer, NetworkAnswer
 from pipeline.resolve import ipwhois_offline, outcome, placeholders, scope, whois_answer, whois_national
-from pipeline.resolve.mailbox import clean
+from pipeline.resolve.mailbox import clean, within
 from pipeline.resolve.network import Network, judged, without_network
 from pipeline.resolve.scope import Range, ScopeCaps
 from pipeline.resolve.whois_text import Stated, decode, stated
@@ -114,6 +114,6 @@ def _short(line: str) -> str:
     """The line with its link as `<A HREF="">text</A>` at the end, where it has one."""
     link = _LINK.search(line[:1000])
     if link is None:
-        return line[:MAX_LINE]
+        return within(line, MAX_LINE)
     before = _TAG.sub("", line[: link.start()])[: MAX_LINE - 100]
     return f'{before}<A HREF="">{link.group(1)}</A>'

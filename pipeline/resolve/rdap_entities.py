@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.resolve import choose, placeholders, rdap_cards, remarks, wording
 from pipeline.resolve.choose import Found
-from pipeline.resolve.mailbox import split
+from pipeline.resolve.mailbox import split, within
 from pipeline.resolve.rdap_cards import Card, Email, items, strings
 from pipeline.resolve.remarks import Doubt
 
@@ -84,7 +84,7 @@ def _remarks(stated: list[Any], path: str) -> Iterator[Remark]:
             lines = [one]
         else:
             continue
-        text = "\n".join(lines)[: remarks.MAX_TEXT]
+        text = within("\n".join(lines), remarks.MAX_TEXT)
         yield Remark(f"{path}remarks[{number}]", text, tuple(remarks.doubts(text)))
 
 

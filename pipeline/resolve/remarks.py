@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.resolve import disguise, wording
-from pipeline.resolve.mailbox import normalise
+from pipeline.resolve.mailbox import normalise, within
 
 MAX_TEXT = 65536  # characters
 MAX_LINE = 1000
@@ -55,11 +55,11 @@ def is_abuse_name(mailbox: str) -> bool:
 
 def mentions(text: str) -> list[Mention]:
     """Return the addresses in a remark, each with what the words beside it say."""
-    text = text[:MAX_TEXT]
+    text = within(text, MAX_TEXT)
     has_disguise = disguise.may_be_in(text.lower())
     if "@" not in text and not has_disguise:
         return []
-    lines = [" ".join(line[:MAX_LINE].split()) for line in text.splitlines()]
+    lines = [" ".join(within(line, MAX_LINE).split()) for line in text.splitlines()]
     plain = [disguise.undone(line) for line in lines] if has_disguise else lines
     found: list[Mention] = []
     for index, line in enumerate(plain):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.domain import Address
 from pipeline.resolve import ipwhois_offline, scope
+from pipeline.resolve.mailbox import within
 from pipeline.resolve.network import Network
 from pipeline.resolve.scope import Range
 
@@ -62,7 +63,7 @@ def decode(body: bytes) -> list[str]:
     if re.search(r"<(?:html|pre|body|div|br)\b", text, re.IGNORECASE):
         text = html.unescape(_TAG.sub("", _BREAK.sub("\n", text)))
     lines = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:MAX_LINES]
-    return [_put_right(line[:MAX_LINE]).rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
+    return [_put_right(within(line, MAX_LINE)).rstrip() for line in lines if not _CLIENT_NOTE.fullmatch(line.strip())]
 
 
 def _national(body: bytes) -> str:

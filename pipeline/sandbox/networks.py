@@ -51,6 +51,7 @@ class WhoisFault(StrEnum):
     DRIPS = "drips"  # a byte now and then, without an end
     TOO_LARGE = "too-large"  # 5 MB
     RESET = "reset"  # resets the connection in the middle of the text
+    ENDS_EARLY = "ends-early"  # closes, as after a whole text, in the middle of the mailbox
     ISO_2022_JP = "iso-2022-jp"  # the text in that charset
     CRLF = "crlf"  # lines end in CR LF
 

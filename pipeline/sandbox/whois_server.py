@@ -70,6 +70,8 @@ async def _say(
             writer.write(words.encode()[: len(words) // 2])
             await writer.drain()
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        case WhoisFault.ENDS_EARLY:
+            writer.write(words[: words.index("@") + 4].encode())
         case WhoisFault.QUOTA:
             writer.write(QUOTA.encode())
         case WhoisFault.CRLF:

@@ -100,6 +100,13 @@ def test_a_reset_is_a_failure_and_half_a_text_is_not_an_answer(ask: Asked, clock
     assert answer.status == 0
 
 
+def test_a_text_that_ends_in_the_middle_of_a_mailbox_is_not_an_answer(ask: Asked, clock: Clock) -> None:
+    answer = answer_to(ask, clock, WhoisFault.ENDS_EARLY)
+    assert answer.failure == TemporaryFailure("cut", "ended in the middle of a line")
+    assert answer.status == 0
+    assert answer.body.endswith(b"@hol")  # of abuse@holder.example: kept, and not read
+
+
 def test_more_than_the_cap_is_a_failure(ask: Asked, clock: Clock) -> None:
     answer = answer_to(ask, clock, None, replace(SETTINGS, read_cap=100))
     assert (answer.failure, len(answer.body)) == (PermanentFailure("too-large", "100 bytes or more"), 100)

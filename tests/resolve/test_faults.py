@@ -208,7 +208,7 @@ def test_a_redirect_from_one_registry_to_another_is_followed(store: Database) ->
 
 SAYS_NOTHING = [
     *(WhoisFault.QUOTA, WhoisFault.SILENT, WhoisFault.CLOSES),
-    *(WhoisFault.DRIPS, WhoisFault.TOO_LARGE, WhoisFault.RESET),
+    *(WhoisFault.DRIPS, WhoisFault.TOO_LARGE, WhoisFault.RESET, WhoisFault.ENDS_EARLY),
 ]
 READABLE = [WhoisFault.CRLF, WhoisFault.ISO_2022_JP]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.resolve.mailbox import clean, normalise, split
+from pipeline.resolve.mailbox import MAX_FIELD, clean, normalise, split, within
 
 
 @pytest.mark.parametrize(
@@ -148,3 +148,23 @@ def test_no_text_makes_an_unsafe_address(text: str) -> None:
             assert not set(address[1]) & set(' ,;:<>"\\[]()\r\n\x00?%')
             assert not address[1].startswith("-")
             assert normalise(address[1]) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "kept"),
+    [
+        ("abuse@isp.example", 17, "abuse@isp.example"),
+        ("to abuse@isp.example", 19, "to"),
+        ("to abuse@isp.example now", 20, "to abuse@isp.example"),
+        ("a@isp.example,b@isp.example", 20, "a@isp.example"),
+        ("abuse@isp.example", 12, ""),
+    ],
+)
+def test_a_text_is_never_cut_in_the_middle_of_a_mailbox(text: str, limit: int, kept: str) -> None:
+    assert within(text, limit) == kept
+
+
+def test_a_long_field_gives_whole_mailboxes_or_none() -> None:
+    names = [f"desk{number}@isp{number}.example" for number in range(500)]
+    long = "x" * (MAX_FIELD - 30) + ", " + ", ".join(names)
+    assert split(long) == [names[0]]

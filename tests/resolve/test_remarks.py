@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.resolve.remarks import Doubt, disclaims, doubts, is_abuse_name, mentions
+from pipeline.resolve.remarks import MAX_LINE, MAX_TEXT, Doubt, disclaims, doubts, is_abuse_name, mentions
 
 OFFERED, NO, TOLD = "", "not-abuse", "told-not-to"
 
@@ -269,3 +269,9 @@ def test_what_the_registry_says_against_a_mailbox_is_read(text: str, found: list
 )
 def test_a_desk_that_cannot_investigate_says_so(text: str, is_desk: bool) -> None:
     assert disclaims(text) is is_desk
+
+
+def test_a_line_that_is_too_long_gives_no_shortened_mailbox() -> None:
+    text = "Abuse: " + "x" * (MAX_LINE - 20) + " desk@isp.example"
+    assert [each.address for each in mentions(text)] == []
+    assert [each.address for each in mentions("y " * (MAX_TEXT // 2 - 10) + "abuse@isp.example")] == []
