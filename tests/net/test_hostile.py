@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.net.http import HttpSettings
 from pipeline.net.whois import WhoisSettings
 from pipeline.sandbox.streams import listening
 from pipeline.sandbox.thread import in_thread
+from tests.namespace import alone
 
 STRICT = HttpSettings("tocsin-test/1", timeout=5.0)
 LOCAL = HttpSettings("tocsin-test/1", timeout=10.0, allow_plain_http_to_loopback=True)
@@ -92,49 +94,18 @@ def test_a_redirect_to_no_public_web_server_is_not_asked(ask: Asked, clock: Cloc
     assert failure.code == code
 
 
-@pytest.mark.parametrize("settings", [STRICT, LOCAL], ids=["strict", "with-loopback"])
-def test_a_name_that_leads_into_a_private_network_is_not_connected_to(
-    ask: Asked, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: HttpSettings
+INSIDE = {"registry.example": "10.0.0.1", "mapped.example": "::ffff:10.0.0.1", "cloud.example": "169.254.169.254"}
+
+
+@pytest.mark.parametrize("loopback", ["strict", "with-loopback"])
+@pytest.mark.parametrize("kind", ["rdap", "whois"])
+def test_a_server_whose_name_leads_into_a_private_network_is_not_connected_to(
+    tmp_path: Path, kind: str, loopback: str
 ) -> None:
     """What the DNS says is checked where the socket is made: it may say something else each time (DNS rebinding)."""
-    asked = rebind(monkeypatch, {"registry.example": "10.0.0.1", "mapped.example": "::ffff:10.0.0.1"})
-    urls = ["https://registry.example/ip/192.0.2.1", "https://mapped.example/ip/192.0.2.1"]
-    replies = ask(rdap.edge(settings, clock), [RdapQuestion(n, url) for n, url in enumerate(urls)])
-    assert [reply.answer.failure for reply in replies] == [FORBIDDEN] * 2
-    assert sorted(asked) == ["mapped.example", "registry.example"]  # each once, and what was found then was checked
-
-
-FORBIDDEN = PermanentFailure("forbidden-address", "private or special address")
-
-
-def rebind(monkeypatch: pytest.MonkeyPatch, hosts: dict[str, str]) -> list[str]:
-    """Let names resolve to those addresses; gives the names that were looked up."""
-    asked: list[str] = []
-    real = socket.getaddrinfo
-
-    def look_up(host: Any, port: Any, *args: Any, **given: Any) -> Any:
-        if host in hosts:
-            asked.append(host)
-            address = (hosts[host], int(port))
-            if ":" in hosts[host]:
-                return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (*address, 0, 0))]
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
-        return real(host, port, *args, **given)
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    return asked
-
-
-@pytest.mark.parametrize("settings", [WhoisSettings(timeout=5.0), WhoisSettings(timeout=5.0, allow_loopback=True)])
-def test_a_whois_server_whose_name_leads_into_a_private_network_is_not_connected_to(
-    ask: Asked, clock: Clock, monkeypatch: pytest.MonkeyPatch, settings: WhoisSettings
-) -> None:
-    hosts = {"rwhois.isp.example": "10.0.0.1", "mapped.example": "::ffff:10.0.0.1"}
-    asked = rebind(monkeypatch, hosts)
-    questions = [WhoisQuestion(n, host, 4321, "192.0.2.1") for n, host in enumerate(hosts)]
-    replies = ask(whois.edge(settings, clock), questions)
-    assert [reply.answer.failure for reply in replies] == [FORBIDDEN] * 2
-    assert sorted(asked) == sorted(hosts)
+    told = alone(tmp_path, INSIDE, "tests.net.led_inside", kind, loopback, *INSIDE)
+    assert told["failures"] == [{"type": "PermanentFailure", "code": "forbidden-address"}] * 3
+    assert told["looked_up"] == sorted(INSIDE)  # each once, and what was found then was checked
 
 
 # --- response splitting -----------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from pipeline.sandbox.networks import Autnum, Fault, RdapFault, WhoisFault
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests import cases as seed
+from tests.namespace import alone
 from tests.resolve.small_internet import (
     HTTP,
     ORIGIN,
@@ -293,20 +294,12 @@ def test_an_rwhois_server_in_private_space_or_at_another_services_port_is_not_as
 
 @pytest.mark.parametrize("inside", ["10.0.0.1", "169.254.169.254"])
 def test_an_rwhois_server_whose_name_leads_into_private_space_is_not_connected_to(
-    store: Database, monkeypatch: pytest.MonkeyPatch, inside: str
+    store: Database, tmp_path: Path, inside: str
 ) -> None:
-    real = socket.getaddrinfo
-
-    def look_up(host: Any, port: Any, *args: Any, **given: Any) -> Any:
-        return real(inside if host == "rwhois.isp.example" else host, port, *args, **given)
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    said: list[Any] = []
-    with (
-        internet([network(PREFIX, registry="arin")]) as net,
-        whois_saying({f"n + {ADDRESS}": ARIN.format("rwhois.isp.example", 4321)}, said) as arin,
-    ):
-        run(store, net, 1, by={"whois_hosts": {"arin": arin}, "allow_loopback": True})
+    name, url = "rwhois.isp.example", store.engine.url.render_as_string()
+    referral = ARIN.format(name, 4321)
+    said = alone(tmp_path, {name: inside}, "tests.resolve.led_inside", url, PREFIX, ADDRESS, referral)
+    assert said == [f"n + {ADDRESS}"]
     assert case_of(store)["event"] == ("case.no_contact", "no_contact")
     assert kinds_of_steps(store) == ["network", "whois", "whois"]
     with store.read() as connection:
