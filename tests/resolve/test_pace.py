@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Generic, TypeVar
 
 import pytest
 
@@ -25,26 +26,30 @@ from tests.resolve.small_internet import HTTP, SETTINGS, Internet, clock, intern
 FAST = 1_000.0  # questions a second: a limit that hardly waits
 
 
+Asked = TypeVar("Asked")
+Heard = TypeVar("Heard")
+
+
 @dataclass
-class Counted:
+class Counted(Generic[Asked, Heard]):
     """A wire that notes the most questions that were handed over and not answered."""
 
-    wire: Wire[RdapQuestion, RdapReply] | Wire[WhoisQuestion, WhoisReply]
+    wire: Wire[Asked, Heard]
     under_way: int = 0
     most: int = field(default=0)
 
     def room(self) -> bool:
         return self.wire.room()
 
-    def ask(self, question: RdapQuestion | WhoisQuestion) -> None:
+    def ask(self, question: Asked) -> None:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
-        self.wire.ask(question)  # type: ignore[arg-type]
+        self.wire.ask(question)
 
-    def tell(self, message: RdapQuestion | WhoisQuestion) -> None:
-        self.wire.tell(message)  # type: ignore[arg-type]
+    def tell(self, message: Asked) -> None:
+        self.wire.tell(message)
 
-    def take(self, timeout: float) -> Sequence[RdapReply | WhoisReply]:
+    def take(self, timeout: float) -> Sequence[Heard]:
         replies = self.wire.take(timeout)
         self.under_way -= len(replies)
         return replies
@@ -53,9 +58,12 @@ class Counted:
         self.wire.done(count)
 
 
-def counted(run: Resolving) -> tuple[Resolving, Counted, Counted]:
+Counts = tuple[Resolving, Counted[RdapQuestion, RdapReply], Counted[WhoisQuestion, WhoisReply]]
+
+
+def counted(run: Resolving) -> Counts:
     by_rdap, by_whois = Counted(run.rdap), Counted(run.whois)
-    return replace(run, rdap=by_rdap, whois=by_whois), by_rdap, by_whois  # type: ignore[arg-type]
+    return replace(run, rdap=by_rdap, whois=by_whois), by_rdap, by_whois
 
 
 @pytest.mark.parametrize(("turns", "rate", "most"), [(1, FAST, 1), (3, FAST, 3), (50, FAST, PACED_AT_HOST), (3, 0, 12)])
