@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, insert
 
 from pipeline.domain import CaseState, ContactState, Exposure, LetterState, WaveState
 from pipeline.store import tables as t
+from pipeline.store import waves
 from pipeline.store.db import Database
 from pipeline.store.keys import Keys
 
@@ -82,6 +83,21 @@ def wave_of_letters(
         for number in range(1, count + 1):
             _letter(connection, now, number, cases, campaign, wave, netblock, letter_state)
     return wave
+
+
+def reject(connection: Connection, wave: int, reason: str, now: datetime, by: str = "person:2") -> None:
+    """Keep a person's No to a wave."""
+    waves.record(
+        connection,
+        waves.by_id(connection, wave),
+        accepted=False,
+        by=by,
+        person_id=None,
+        method="training",
+        signature="",
+        reason=reason,
+        now=now,
+    )
 
 
 def _letter(

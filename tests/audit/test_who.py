@@ -18,7 +18,7 @@ from pipeline.audit.who import letter_choices, who
 from pipeline.cli import show, words
 from pipeline.cli.saying import chapters, spoken
 from pipeline.domain import Address, Event, IntegrityFailure, LetterState, NotFound
-from pipeline.store import events, holds, lives, stops, waves
+from pipeline.store import events, holds, lives, stops
 from pipeline.store import send as sending
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -26,6 +26,7 @@ from pipeline.store.keys import is_reference
 from tests.audit import world
 from tests.audit.sentences import sentences
 from tests.audit.world import ADDRESS, HEAD, HOUR
+from tests.seed import reject
 
 PLACES = re.compile(r"\{[a-z_0-9]+\}")
 
@@ -292,8 +293,7 @@ def test_why_a_wave_was_rejected_is_told_until_it_is_purged(db: Database, now: d
     made = world.story(db, now)
     with db.write() as connection:
         connection.execute(update(t.waves).values(state="rendered"))
-        said = {"by": "person:3", "person_id": None, "method": "training", "signature": "", "now": now}
-        waves.record(connection, waves.by_id(connection, made.wave), accepted=False, reason="Ms A. is away", **said)  # type: ignore[arg-type]
+        reject(connection, made.wave, "Ms A. is away", now, by="person:3")
     assert "why: Ms A. is away" in told(record(db, made.reference), now)
     with db.write() as connection:
         connection.execute(update(t.texts).values(value=None, salt=None))

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from pipeline import cli
 from pipeline.cli import words
+from pipeline.store.db import Database
 from tests.ran import Ran
 
 CONFIG = """\
@@ -42,6 +43,14 @@ def folder(tmp_path: Path, sqlite_template: Path) -> Path:
     credentials.chmod(0o600)
     shutil.copy(sqlite_template, tmp_path / "tocsin.db")
     return tmp_path
+
+
+@pytest.fixture
+def installed(folder: Path) -> Iterator[Database]:
+    """That installation's database; a test's `db` may be this one."""
+    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
+    yield database
+    database.close()
 
 
 @pytest.fixture

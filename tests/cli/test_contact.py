@@ -1,7 +1,6 @@
 """What people say of contacts takes effect at once, is shown, and can be taken back; files go out and come in alike."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,10 +23,8 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 @pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    yield database
-    database.close()
+def db(installed: Database) -> Database:
+    return installed
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,13 +26,11 @@ ANSWER = b'{"objectClassName": "ip network", "name": "\xc3\x89"}\r\n'
 
 
 @pytest.fixture
-def db(folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def db(folder: Path, installed: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setattr(context, "clock", lambda: now + timedelta(days=2))
     settings = f'sandbox = true\n[rdap]\nbootstrap_v4 = "{IANA}"\n'
     (folder / "config.toml").write_text(settings, encoding="utf-8")
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    yield database
-    database.close()
+    return installed
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -35,10 +34,8 @@ ripencc|FR|ipv4|192.0.2.0|256|20100101|allocated|x
 
 
 @pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    yield database
-    database.close()
+def db(installed: Database) -> Database:
+    return installed
 
 
 @pytest.fixture

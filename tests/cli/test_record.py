@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -30,10 +29,8 @@ from tests.databases import ROOT
 
 
 @pytest.fixture
-def db(folder: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    yield database
-    database.close()
+def db(installed: Database) -> Database:
+    return installed
 
 
 @pytest.fixture

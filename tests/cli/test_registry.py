@@ -1,7 +1,6 @@
 """`tocsin registry status`: the queue, the limits, the lists and the dumps, without asking anybody."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -45,14 +44,12 @@ WAITING: list[Address] = [
 
 
 @pytest.fixture
-def db(folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def db(folder: Path, installed: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Database:
     """An installation where six addresses wait."""
     monkeypatch.setattr(context, "clock", lambda: now)
     (folder / "config.toml").write_text(SETTINGS, encoding="utf-8")
-    database = Database(f"sqlite:///{folder / 'tocsin.db'}")
-    cases.cases(database, now - HOUR, cases.campaign(database, now), WAITING)
-    yield database
-    database.close()
+    cases.cases(installed, now - HOUR, cases.campaign(installed, now), WAITING)
+    return installed
 
 
 def listed(db: Database, now: datetime, hours: int = 24) -> None:

@@ -10,7 +10,7 @@ from pipeline.domain import Event, ForbiddenMove, LetterState, NotFound, WaveSta
 from pipeline.store import events, letters, waves
 from pipeline.store import tables as t
 from pipeline.store.db import Connection, Database, rows
-from tests.seed import wave_of_letters
+from tests.seed import reject, wave_of_letters
 
 REASON = "Marie of the relay's desk: not in their log"
 
@@ -56,8 +56,7 @@ def test_a_rejected_and_a_cancelled_wave_keep_their_reasons_beside_the_log(db: D
     wave = wave_of_letters(db, now, 1, state=WaveState.PLANNED)
     with db.write() as connection:
         waves.seal_manifest(connection, wave, now, "tocsin")
-        words = {"by": "person:2", "person_id": None, "method": "training", "signature": "", "now": now}
-        waves.record(connection, waves.by_id(connection, wave), accepted=False, reason=REASON, **words)  # type: ignore[arg-type]
+        reject(connection, wave, REASON, now)
         waves.cancel(connection, waves.by_id(connection, wave), now, "person:2", REASON)
         assert told(connection, "wave.rejected_by") == told(connection, "wave.cancelled") == [REASON]
         kept = connection.execute(select(t.approvals.c.reason)).scalar_one()
@@ -69,8 +68,7 @@ def test_a_reason_stands_nowhere_but_in_the_texts_that_can_be_emptied(db: Databa
     with db.write() as connection:
         connection.execute(t.letters.update().values(state=LetterState.UNCERTAIN.value))
         waves.seal_manifest(connection, wave, now, "tocsin")
-        words = {"by": "person:2", "person_id": None, "method": "training", "signature": "", "now": now}
-        waves.record(connection, waves.by_id(connection, wave), accepted=False, reason=REASON, **words)  # type: ignore[arg-type]
+        reject(connection, wave, REASON, now)
         letters.settle(connection, 1, Event.LETTER_REFUSED, REASON, now, "person:1")
         waves.cancel(connection, waves.by_id(connection, wave), now, "person:2", REASON)
         found = {
