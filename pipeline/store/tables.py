@@ -578,6 +578,7 @@ letters = Table(
         "approved_sha256", LargeBinary(32), nullable=False
     ),  # as in the manifest; differs once the letter has shrunk
     Column("bytes", Integer, nullable=False),
+    Column("body_hash", LargeBinary(32)),  # of its body as DKIM reads it; a letter of an older release has none
     _text("recipient", None),  # the contact's spelling when it was written
     _text("message_id", None),
     _text("locales", None),
