@@ -22,6 +22,7 @@ from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings
 from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
+from pipeline.render import folder as letter_folder
 from pipeline.render import run as render_stage
 from pipeline.resolve import servers
 from pipeline.resolve.rules import Rules
@@ -169,10 +170,7 @@ def set_up(db: Database, now: datetime) -> tuple[feeds.Feed, int, str]:
         "signature": {"en": ["A."], "fr": ["A."]},
         "default_order": ["en", "fr_CA"],
     }
-    letter = shipped("templates") / "letters" / "first"
-    sources = {path.name: path.read_text(encoding="utf-8") for path in letter.iterdir()}
-    for path in (shipped("templates") / "locale").glob("*/LC_MESSAGES/letters.po"):
-        sources[f"{path.parent.parent.name}.po"] = path.read_text(encoding="utf-8")
+    sources = letter_folder.read(shipped("templates") / "letters" / "first", shipped("templates"))
     seed = "00" * 32
     with db.write() as connection:
         feeds.declare(connection, "bench", declaration, now, "system:bench")

@@ -232,6 +232,7 @@ class LinesPair(Section):
 class AgencySection(Section):
     name: TextPair
     country: str = ""
+    signature: LinesPair | None = Field(None, description="a cosigner's own lines below the letter: name and title")
 
 
 class CampaignSection(Section):
@@ -251,6 +252,12 @@ class CampaignSection(Section):
     participants: TextPair = Field(description="page: who takes part")
     instructions: TextPair = Field(description="page: how to close them, step by step")
     verification: TextPair = Field(description="page: is this letter genuine?")
+    attachments: list[Literal["csv", "xarf"]] = Field(
+        ["csv", "xarf"], description="to providers and CERTs: a table of all addresses, a XARF report for each"
+    )
+    html: bool = Field(False, description="letters have an HTML twin of their text")
+    multilingual: bool = Field(False, description="two languages as RFC 8255 parts; few mail programs show them")
+    pgp_sign: bool = Field(False, description="sign letters with the OpenPGP key of the credential file")
     privacy: dict[Literal["en", "fr"], str] = Field(
         {}, description="page: how personal information is handled; may be left out"
     )

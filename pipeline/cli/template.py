@@ -7,38 +7,15 @@ import click
 from pipeline import config
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Group, argument
-from pipeline.domain import ConfigurationError, RefusedBySafety
+from pipeline.domain import RefusedBySafety
+from pipeline.render.folder import letters, read
 from pipeline.render.lint import check
 from pipeline.store import templates
-
-MAX_SOURCE = 1 << 20  # bytes
 
 
 @click.group(cls=Group)
 def template() -> None:
     """Letters' texts: import them as revisions, check that their languages agree."""
-
-
-def sources(folder: Path) -> dict[str, str]:
-    """Return the sources of a letter: every file of its folder, and the catalogues beside or shipped.
-
-    Raises ConfigurationError for a file that is not text, or a folder that is no letter.
-    """
-    if not (folder / "letter.toml").is_file():
-        raise ConfigurationError(f"{folder} is not a letter", "it has no letter.toml", "Name the folder of a letter.")
-    files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
-    locale = config.shipped("templates") / "locale"
-    for catalogue in sorted(locale.glob("*/LC_MESSAGES/letters.po")):
-        files.setdefault(f"{catalogue.parent.parent.name}.po", catalogue)
-    found = {}
-    for name, path in files.items():
-        if path.stat().st_size > MAX_SOURCE:
-            raise ConfigurationError(f"{path} is too large", f"over {MAX_SOURCE} bytes", "A letter is short.")
-        try:
-            found[name] = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise ConfigurationError(f"{path} is not UTF-8 text", "", "Save it as UTF-8.") from None
-    return found
 
 
 @template.command("import", examples=("tocsin template import", "tocsin template import letters/first"))
@@ -48,12 +25,12 @@ def import_(folder: Path | None) -> None:
 
     Texts whose languages do not agree are refused.
     """
-    folders = [folder] if folder else sorted((config.shipped("templates") / "letters").iterdir())
+    folders = _folders(folder)
     with context.opened() as ground:
         by = ground.by()
         changed: dict[str, list[str]] = {}
-        for one in (found for found in folders if found.is_dir()):
-            texts = sources(one)
+        for one in folders:
+            texts = read(one, config.shipped("templates"))
             if problems := check(texts):
                 first = problems[0]
                 raise RefusedBySafety(
@@ -75,8 +52,8 @@ def import_(folder: Path | None) -> None:
 @click.pass_context
 def lint(ctx: click.Context, folder: Path | None) -> None:
     """Check that a letter says the same in all its languages, in good form."""
-    folders = [folder] if folder else sorted((config.shipped("templates") / "letters").iterdir())
-    found = {one.name: check(sources(one)) for one in folders if one.is_dir()}
+    folders = _folders(folder)
+    found = {one.name: check(read(one, config.shipped("templates"))) for one in folders}
     show.emit(
         {"problems": {name: [str(problem) for problem in problems] for name, problems in found.items()}},
         lambda: (
@@ -85,3 +62,7 @@ def lint(ctx: click.Context, folder: Path | None) -> None:
     )
     if any(found.values()):
         ctx.exit(5)
+
+
+def _folders(folder: Path | None) -> list[Path]:
+    return [folder] if folder else letters(config.shipped("templates"))

@@ -28,6 +28,9 @@ class Say(StrEnum):
     OBSERVED = "observed first-hand"
     CONFIRMED = "confirmed by a test on %(date)s"
     CONFIRMED_BETWEEN = "confirmed by tests between %(first)s and %(last)s"
+    CLOSED = "no longer found by a test on %(date)s"
+    CLOSED_BETWEEN = "no longer found by tests between %(first)s and %(last)s"
+    STATED = "stated to be fixed, not tested by us"
     DIFFERS = "the evidence differs, see the table"
     PORT = "port %(port)s"
     NO_PORT = "port not stated"
@@ -38,6 +41,7 @@ class Say(StrEnum):
     DATABASES_OR = "%(least)s or %(most)s public databases"
     DATABASES_RANGE = "%(least)s to %(most)s public databases"
     SOME_NAMED = "those that we may name: %(names)s"
+    THE_ONE_NAMED = "the one that we may name: %(names)s"
     ONE = "one"
     TWO = "two"
     THREE = "three"
@@ -52,6 +56,12 @@ class Say(StrEnum):
     PORT_HEAD = "PORT"
     SERVICE = "SERVICE"
     LAST_SEEN = "LAST SEEN UTC"
+    SUMMARY = "Too many lines for a letter: a summary by network."
+    NETWORK = "NETWORK"
+    ADDRESSES = "ADDRESSES"
+    NOT_NAMED = "not named"
+    HTML_TABLE = "Addresses concerned"
+    PREFACE = "This message holds one letter in two languages, one part for each; the parts say the same."
 
 
 class MissingTranslation(ConfigurationError):

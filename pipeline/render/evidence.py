@@ -1,6 +1,7 @@
 """What may be said of findings: no more than their level of evidence allows.
 
 Pure.  E0, E1 and E3 are reports ("there may be"), E2 is observed, E4 is confirmed on a date (DESIGN: evidence levels).
+What has ended was closed by our own test, or is stated to be fixed, which is never told as if we had tested.
 Findings are told in statements, one for each of these wordings, and laid out in sections, one for each topic in it.
 """
 
@@ -18,6 +19,8 @@ class Wording(StrEnum):
     CONFIRMED = "confirmed"
     OBSERVED = "observed"
     REPORTED = "reported"
+    CLOSED = "closed"
+    STATED = "stated"
 
 
 _WORDINGS = {
@@ -37,6 +40,12 @@ class Row:
     port: int
     service: str
     last_seen: str  # ISO 8601, UTC
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The line as a reader sees it, a hyphen for what was not said."""
+        port, service = str(self.port) if self.port else "-", self.service if self.service != "any" else "-"
+        return (str(self.address), port, service, self.last_seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +74,19 @@ def wording(level: EvidenceLevel) -> Wording:
     return _WORDINGS[level]
 
 
+def worded(finding: Finding) -> Wording:
+    """Return how a finding is worded: by its level, or by what ended it."""
+    if finding.ended is not None:
+        return Wording.STATED if finding.ended.stated else Wording.CLOSED
+    return _WORDINGS[finding.level]
+
+
 def statements(findings: Iterable[Finding], topic_order: Sequence[str]) -> list[Group]:
     """Return the findings in groups of one wording each, the strongest first."""
     kept = tuple(findings)
     groups = []
     for word in Wording:
-        said = tuple(finding for finding in kept if wording(finding.level) is word)
+        said = tuple(finding for finding in kept if worded(finding) is word)
         if said:
             here = {finding.topic for finding in said}
             groups.append(Group(word, tuple(topic for topic in topic_order if topic in here), said))

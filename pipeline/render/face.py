@@ -21,10 +21,14 @@ def face_of(settings: Mapping[str, Any]) -> CampaignFace:
         instructions=settings["instructions"],
         verification=settings["verification"],
         privacy=settings["privacy"],
-        postal={language: tuple(lines) for language, lines in settings["postal"].items()},
-        signature={language: tuple(lines) for language, lines in settings["signature"].items()},
+        postal=_lines(settings["postal"]),
+        signature=_lines(settings["signature"]),
     )
 
 
 def _agencies(found: list[Mapping[str, Any]]) -> tuple[Agency, ...]:
-    return tuple(Agency(agency["name"], agency["country"]) for agency in found)
+    return tuple(Agency(agency["name"], agency["country"], _lines(agency.get("signature") or {})) for agency in found)
+
+
+def _lines(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {language: tuple(lines) for language, lines in found.items()}

@@ -1,42 +1,77 @@
-"""A notice's values and a letter's sources become its text: subject and body, in one language or two.
+"""A notice's values and a letter's sources become its text: subject and blocks, in one language or two.
 
 Pure: the same values, sources and languages give the same text in every process.  The sources of one letter are a
-mapping of names to texts, as stored in one revision: letter.toml, LOCALE.txt.j2 and LOCALE.po for each of its locales,
-and the shared facts.txt.j2, table.txt.j2 and foot.txt.j2.
+mapping of names to texts, as stored in one revision: letter.toml, topics.toml, LOCALE.txt.j2 and LOCALE.po for each of its
+locales, what these include, note.LOCALE.txt.j2, and the shared facts.txt.j2, table.txt.j2 and foot.txt.j2.
 
 A letter in one language: facts, prose, table, closing, foot.  In two: facts, prose and closing in the first language,
 the same in the second, then the one table and the foot.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from jinja2 import Template
 
 from pipeline.domain import ConfigurationError
-from pipeline.render import catalogue, front, templating
+from pipeline.render import blocks, catalogue, front, templating
+from pipeline.render.blocks import WIDTH, Block
 from pipeline.render.catalogue import Catalogue, Say
+from pipeline.render.evidence import Group, Row
 from pipeline.render.facts import shared_names, training_mark
+from pipeline.render.form import PLAIN, Form
 from pipeline.render.front import FrontMatter
 from pipeline.render.language import LanguageChoice
 from pipeline.render.mime import Headers
-from pipeline.render.values import LetterValues, said
-from pipeline.render.view import prose_names
-from pipeline.render.wrap import WIDTH, fill
+from pipeline.render.table import MOST_LINES, Table, groups, table
+from pipeline.render.values import Audience, LetterValues, said
+from pipeline.render.view import Enclosed, note_names, prose_names
 
 SHARED = ("facts.txt.j2", "table.txt.j2", "foot.txt.j2")
 BLOCKS = ("prose", "closing")
 RULE = "-" * WIDTH
+MOST_NOTES = 5  # notes to pass on that stand in the text
+
+Part = tuple[Group, list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A letter before it is mail.  `body` has "\\n" between lines and at its end; `content_language` is RFC 3282."""
+class Half:
+    """A letter's words in one of its languages; `tag` is that of RFC 5646, `label` the language's own name for itself."""
+
+    locale: str
+    tag: str
+    label: str
+    subject: str
+    prose: tuple[Block, ...]
+    closing: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter before it is mail, HTML or paper.  `content_language` is RFC 3282; `facts`, `listing`, `foot` are text."""
 
     subject: str
-    body: str
     content_language: str
+    facts: str
+    halves: tuple[Half, ...]
+    table: Table
+    listing: str  # the table as text, with its title and notes
+    foot: str
+
+    @property
+    def body(self) -> str:
+        """The text form: "\\n" between lines and at its end."""
+        if len(self.halves) == 1:
+            [half] = self.halves
+            parts = [self.facts, blocks.fill(half.prose), self.listing, blocks.fill(half.closing), self.foot]
+        else:
+            parts = [self.facts]
+            for half in self.halves:
+                parts += [f"{RULE}\n{half.label}", blocks.fill(half.prose), blocks.fill(half.closing)]
+            parts += [RULE, self.listing, self.foot]
+        return "\n\n".join(part for part in parts if part) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +82,13 @@ class _Compiled:
     subjects: Mapping[str, Template]
 
 
-def render(values: LetterValues, sources: Mapping[str, str], choice: LanguageChoice) -> Text:
-    """Return the letter's text.
+Notes = Callable[[str, Part, Row], str]
+
+
+def render(
+    values: LetterValues, sources: Mapping[str, str], choice: LanguageChoice, form: Form = PLAIN, csv: bool = False
+) -> Letter:
+    """Return the letter.  `csv` is true if a table is attached: its text says so, and may be short.
 
     Raises ConfigurationError (of which TemplateFault and MissingTranslation are kinds) if the sources or the campaign's
     settings lack something, ValueError if the values are not for this letter: another kind, a topic it does not speak
@@ -62,31 +102,39 @@ def render(values: LetterValues, sources: Mapping[str, str], choice: LanguageCho
             f"The letter {letter.front.name} does not exist in {', '.join(unknown) or 'no language'}"
         )
     catalogues = [letter.catalogues[locale] for locale in choice.locales]
-    shared = shared_names(values, letter.front, catalogues) | {"both": _both(catalogues)}
-    facts, table, foot = (templating.whole(letter.templates[name], name, shared).strip("\n") for name in SHARED)
-    halves, subjects = [], []
-    for words in catalogues:
-        names = prose_names(values, letter.front, words)
-        name = f"{words.locale}.txt.j2"
-        halves.append([fill(templating.block(letter.templates[name], name, part, names)) for part in BLOCKS])
-        subjects.append(templating.whole(letter.subjects[words.locale], f"subject.{words.locale}", names).strip())
-    if len(catalogues) == 1:
-        parts = [facts, halves[0][0], table, halves[0][1], foot]
-    else:
-        parts = [facts]
-        for words, half in zip(catalogues, halves, strict=True):
-            parts += [f"{RULE}\n{words.say(Say.LANGUAGE)}", *half]
-        parts += [RULE, table, foot]
+    parts = groups(values, letter.front)
+    flat = [row for _, lines in parts for row in lines]
+    cut = len(flat) > MOST_LINES and not form.inline
+    shown = table(parts, letter.front, catalogues, cut)
+    shared = shared_names(values, letter.front, catalogues, flat, shown) | {"both": _both(catalogues)}
+    facts, listing, foot = (templating.whole(letter.templates[name], name, shared).strip("\n") for name in SHARED)
+    enclosed = Enclosed(csv=csv, xarf=0 < len(flat) <= form.xarf, cut=cut, pass_on_more=len(flat) > MOST_NOTES)
+    halves = tuple(_half(values, letter, words, parts, enclosed) for words in catalogues)
     mark = training_mark(values, catalogues, Say.TRAINING_SUBJECT)
-    return Text(
-        subject=" ".join(([f"[{mark}]"] if mark else []) + [f"[{values.reference}]", " / ".join(subjects)]),
-        body="\n\n".join(part for part in parts if part) + "\n",
-        content_language=", ".join(locale.replace("_", "-") for locale in choice.locales),
+    subjects = " / ".join(half.subject for half in halves)
+    return Letter(
+        subject=" ".join(([f"[{mark}]"] if mark else []) + [f"[{values.reference}]", subjects]),
+        content_language=", ".join(half.tag for half in halves),
+        facts=facts,
+        halves=halves,
+        table=shown,
+        listing=listing,
+        foot=foot,
     )
 
 
+def notes_of(values: LetterValues, sources: Mapping[str, str], locale: str) -> list[tuple[Row, Group, str]]:
+    """Return each target's line, its group, and the note about it that may be passed on, in the table's order."""
+    letter = _compiled(frozenset(sources.items()))
+    return [
+        (row, group, _note(values, letter, letter.catalogues[locale], group, row))
+        for group, lines in groups(values, letter.front)
+        for row in lines
+    ]
+
+
 def headers(
-    values: LetterValues, text: Text, choice: LanguageChoice, message_id: str, in_reply_to: str = ""
+    values: LetterValues, text: Letter, choice: LanguageChoice, message_id: str, extra: Mapping[str, str] | None = None
 ) -> Headers:
     """Return the headers of a letter; the sender's name stands in each of its languages, once where they agree."""
     names = [said("from_name", values.face.from_name, locale) for locale in choice.locales]
@@ -98,24 +146,7 @@ def headers(
         subject=text.subject,
         message_id=message_id,
         content_language=text.content_language,
-        in_reply_to=in_reply_to,
-    )
-
-
-@lru_cache(maxsize=8)
-def _compiled(sources: frozenset[tuple[str, str]]) -> _Compiled:
-    """Return a revision ready for use; kept, as every letter of a wave has the same."""
-    by_name = dict(sources)
-    matter = front.parse(source(by_name, front.NAME))
-    env = templating.environment(by_name)
-    names = (*SHARED, *(f"{locale}.txt.j2" for locale in matter.locales))
-    return _Compiled(
-        front=matter,
-        catalogues={locale: catalogue.parse(source(by_name, f"{locale}.po"), locale) for locale in matter.locales},
-        templates={name: templating.compiled(env, name, source(by_name, name)) for name in names},
-        subjects={
-            locale: templating.compiled(env, f"subject.{locale}", text) for locale, text in matter.subjects.items()
-        },
+        in_reply_to=values.earlier.message_id if values.earlier else "",
     )
 
 
@@ -124,6 +155,46 @@ def source(sources: Mapping[str, str], name: str) -> str:
     if name not in sources:
         raise ConfigurationError(f"The letter has no {name}", "its revision is not whole", "import the letter again")
     return sources[name]
+
+
+def _half(values: LetterValues, letter: _Compiled, words: Catalogue, parts: Sequence[Part], enclosed: Enclosed) -> Half:
+    notes: list[str] = []
+    if values.audience is not Audience.OWNER:
+        first = [(group, row) for group, lines in parts for row in lines[:MOST_NOTES]][:MOST_NOTES]
+        notes = [_note(values, letter, words, group, row) for group, row in first]
+    told = Enclosed(tuple(notes), enclosed.pass_on_more, enclosed.csv, enclosed.xarf, enclosed.cut)
+    names = prose_names(values, letter.front, words, told)
+    name = f"{words.locale}.txt.j2"
+    prose, closing = (blocks.parse(templating.block(letter.templates[name], name, part, names)) for part in BLOCKS)
+    subject = templating.whole(letter.subjects[words.locale], f"subject.{words.locale}", names).strip()
+    return Half(words.locale, words.locale.replace("_", "-"), words.say(Say.LANGUAGE), subject, prose, closing)
+
+
+def _note(values: LetterValues, letter: _Compiled, words: Catalogue, group: Group, row: Row) -> str:
+    name = f"note.{words.locale}.txt.j2"
+    text = templating.whole(letter.templates[name], name, note_names(values, letter.front, words, group, row))
+    return " ".join(blocks.parse(text)[0].text.split(" "))
+
+
+@lru_cache(maxsize=8)
+def _compiled(sources: frozenset[tuple[str, str]]) -> _Compiled:
+    """Return a revision ready for use; kept, as every letter of a wave has the same."""
+    by_name = dict(sources)
+    matter = front.parse(source(by_name, front.NAME), source(by_name, front.TOPICS))
+    for name in names_of(matter):
+        source(by_name, name)
+    subjects = {f"subject.{locale}": text for locale, text in matter.subjects.items()}
+    return _Compiled(
+        front=matter,
+        catalogues={locale: catalogue.parse(source(by_name, f"{locale}.po"), locale) for locale in matter.locales},
+        templates={name: templating.compiled(name, by_name) for name in names_of(matter)},
+        subjects={locale: templating.compiled(f"subject.{locale}", subjects) for locale in matter.subjects},
+    )
+
+
+def names_of(matter: FrontMatter) -> tuple[str, ...]:
+    """Return the names of the templates that a letter cannot do without."""
+    return (*SHARED, *(f"{part}{locale}.txt.j2" for part in ("", "note.") for locale in matter.locales))
 
 
 def _fits(values: LetterValues, matter: FrontMatter) -> None:

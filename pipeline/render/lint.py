@@ -14,7 +14,7 @@ from pipeline.domain import ConfigurationError
 from pipeline.render import catalogue, front, templating
 from pipeline.render.catalogue import Say
 from pipeline.render.front import FrontMatter
-from pipeline.render.letter import BLOCKS, SHARED, source
+from pipeline.render.letter import BLOCKS, names_of, source
 
 LENGTH_APART = 0.15  # of the first locale's length
 
@@ -59,18 +59,20 @@ class Problem:
 
 def check(sources: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with a letter's sources (named as in letter.py); an empty list if nothing is."""
+    missing = [name for name in (front.NAME, front.TOPICS) if name not in sources]
+    if missing:
+        return [Problem(name, "unreadable", "it is missing") for name in missing]
     try:
-        matter = front.parse(source(sources, front.NAME))
+        matter = front.parse(sources[front.NAME], sources[front.TOPICS])
     except ConfigurationError as error:
         return [Problem(front.NAME, "unreadable", f"{error.what} {error.why}".strip())]
-    names = [*SHARED, *(f"{locale}.txt.j2" for locale in matter.locales)]
+    names = names_of(matter)
+    every = {**sources, **{f"subject.{locale}": text for locale, text in matter.subjects.items()}}
     trees: dict[str, nodes.Template] = {}
     problems: list[Problem] = []
-    wanted = [(name, sources.get(name)) for name in names]
-    wanted += [(f"subject.{locale}", text) for locale, text in matter.subjects.items()]
-    for name, text in wanted:
+    for name in (*names, *(f"subject.{locale}" for locale in matter.locales)):
         try:
-            trees[name] = templating.tree(name, source({name: text} if text is not None else {}, name))
+            trees[name] = templating.tree(name, every)
         except ConfigurationError as error:
             problems.append(Problem(name, "unreadable", f"{error.what} {error.why}".strip()))
     if problems:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pipeline.domain import Clock, EvidenceLevel, Progress, WaveState
-from pipeline.render import language, letter, mime
+from pipeline.domain import Clock, EvidenceLevel, Exposure, Progress, WaveState
+from pipeline.render import compose, form, language
 from pipeline.render.face import face_of
+from pipeline.render.form import Form, Offer
 from pipeline.render.language import LanguageChoice
-from pipeline.render.values import Audience, CampaignFace, Finding, LetterValues
+from pipeline.render.values import FIRST, REMINDERS, Audience, CampaignFace, Earlier, Ended, Finding, LetterValues
 from pipeline.store import render as store
 from pipeline.store import templates, waves
 from pipeline.store.db import Connection, Database
@@ -24,7 +25,8 @@ from pipeline.store.render import Notice, Written
 
 BY = "tocsin"
 UNIT = 50  # notices
-FIRST, OTHERS = "first", "others"  # kinds of waves; others than the networks' own contacts get the first letter, too
+OTHERS = "others"  # a kind of wave: others than the networks' own contacts get the first letter, too
+STATED = "statement"  # the method of a check that is somebody's word
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Sheet:
 
     face: CampaignFace
     audience: Audience
+    offer: Offer
     default_order: tuple[str, ...]
     training: bool
     kind: str
@@ -67,8 +70,9 @@ def rewrite(connection: Connection, notice_id: int) -> bytes:
     [notice] = store.notices_by_id(connection, [notice_id], before["created_at"])
     choice = LanguageChoice(tuple(before["locales"].split(",")), before["language_rule"])
     rows = store.findings(connection, [notice_id])[notice_id]
-    values = _values(sheet, notice, rows, _seen(connection, rows), before["created_at"].date())
-    return _bytes(sheet, values, choice, before["message_id"])
+    earlier = _earlier(connection, sheet, [notice]).get(notice_id)
+    values = _values(sheet, notice, rows, _seen(connection, rows), earlier, before["created_at"].date())
+    return compose.letter(values, sheet.sources, choice, form.restored(before["form"]), before["message_id"])
 
 
 def _sheet(connection: Connection, wave_id: int) -> Sheet:
@@ -78,6 +82,7 @@ def _sheet(connection: Connection, wave_id: int) -> Sheet:
     return Sheet(
         face_of(settings),
         Audience.BESIDE if campaign["kind"] == OTHERS else Audience(settings["audience"]),
+        form.offered(settings),
         tuple(settings["default_order"]),
         campaign["mode"] == "training",
         letter_kind,
@@ -95,23 +100,38 @@ def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, 
     with db.read() as connection:
         found = store.findings(connection, [notice.id for notice in notices])
         seen = _seen(connection, [row for rows in found.values() for row in rows])
+        earlier = _earlier(connection, sheet, notices)
         for notice in notices:
             rows = found[notice.id]
-            values = _values(sheet, notice, rows, seen, now.date())
+            values = _values(sheet, notice, rows, seen, earlier.get(notice.id), now.date())
             places = [(row["country"], row["region"]) for row in rows]
             choice = language.choose_for(notice.preference, places, sheet.default_order)
+            wanted = _form(sheet, notice, len(choice.locales))
             natural = (notice.campaign_id, notice.contact_id, notice.number)
             message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
-            body = _bytes(sheet, values, choice, message_id)
-            written.append(Written(notice, body, message_id, ",".join(choice.locales), choice.rule))
+            body = compose.letter(values, sheet.sources, choice, wanted, message_id)
+            written.append(_written(notice, body, message_id, choice, wanted))
     with db.write() as connection:
         store.add_letters(connection, written, lease, now, BY)
     return len(written)
 
 
-def _bytes(sheet: Sheet, values: LetterValues, choice: LanguageChoice, message_id: str) -> bytes:
-    text = letter.render(values, sheet.sources, choice)
-    return mime.build(letter.headers(values, text, choice, message_id), text.body)
+def _written(notice: Notice, body: bytes, message_id: str, choice: LanguageChoice, wanted: Form) -> Written:
+    return Written(notice, body, message_id, ",".join(choice.locales), choice.rule, wanted.stored())
+
+
+def _form(sheet: Sheet, notice: Notice, languages: int) -> Form:
+    return form.choose(notice.format, json.loads(notice.headers), sheet.offer, sheet.audience, languages)
+
+
+def _earlier(connection: Connection, sheet: Sheet, notices: Sequence[Notice]) -> dict[int, Earlier]:
+    """Return the first notice that each reminder reminds of."""
+    if sheet.kind not in REMINDERS:
+        return {}
+    return {
+        notice: Earlier(first["reference"], first["handed_at"].date(), first["message_id"])
+        for notice, first in store.firsts(connection, [notice.id for notice in notices]).items()
+    }
 
 
 Seen = Mapping[tuple[int, int], Mapping[str, Any]]
@@ -123,7 +143,12 @@ def _seen(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Seen:
 
 
 def _values(
-    sheet: Sheet, notice: Notice, rows: Sequence[Mapping[str, Any]], seen: Seen, written_on: date
+    sheet: Sheet,
+    notice: Notice,
+    rows: Sequence[Mapping[str, Any]],
+    seen: Seen,
+    earlier: Earlier | None,
+    written_on: date,
 ) -> LetterValues:
     holders = {row["holder"] for row in rows}
     country, _, _ = language.home([(row["country"], row["region"]) for row in rows])
@@ -133,6 +158,7 @@ def _values(
         contact=notice.spelling,
         audience=sheet.audience,
         findings=tuple(_finding(row, seen) for row in rows),
+        earlier=earlier,
         written_on=written_on,
         holder=holders.pop() if len(holders) == 1 else "",
         country=country,
@@ -165,4 +191,5 @@ def _finding(row: Mapping[str, Any], seen: Seen) -> Finding:
         sources=tuple(sorted(sources))[:count],
         source_count=count,
         network=row["network"],
+        ended=Ended(row["checked_at"], row["method"] == STATED) if row["verdict"] == Exposure.CLOSED else None,
     )

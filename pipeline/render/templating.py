@@ -2,14 +2,15 @@
 
 Pure.  jinja2's ImmutableSandboxedEnvironment is the outer wall.  Inside it only text, names, `a.b`, comparisons, `if`,
 one level of `for` and the call `both("...")` are allowed: no filter, no import, no arithmetic, so that a template's
-work is at most its length times the number of addresses.  An undefined name is an error.
+work is at most its length times the number of addresses.  An undefined name is an error.  `{% include "NAME" %}` puts
+another source of the same letter in its place before anything is compiled; a source that is included includes nothing.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jinja2 import DictLoader, StrictUndefined, Template, nodes
+from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -31,6 +32,7 @@ _ALLOWED = (
     nodes.For,
     nodes.Name,
     nodes.Getattr,
+    nodes.Include,
     nodes.Call,
     nodes.Const,
     nodes.Compare,
@@ -58,10 +60,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return getattr(obj, "__name__", "") == CALLABLE
 
 
-def environment(sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Return an environment that knows these templates alone, and no global names."""
+def environment() -> ImmutableSandboxedEnvironment:
+    """Return an environment that loads nothing and has no global names."""
     made = _Environment(
-        loader=DictLoader(dict(sources)),
         undefined=StrictUndefined,
         autoescape=False,  # letters are plain text
         trim_blocks=True,
@@ -73,22 +74,24 @@ def environment(sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
     return made
 
 
-def tree(name: str, source: str) -> nodes.Template:
-    """Return a template's parsed form.  Raises TemplateFault if it is too long or holds what is not allowed."""
-    if len(source) > MAX_SOURCE:
-        raise TemplateFault(name, f"it is longer than {MAX_SOURCE} characters")
-    try:
-        parsed = environment({}).parse(source, name)
-    except (TemplateError, RecursionError) as error:
-        raise TemplateFault(name, f"it cannot be read: {error}") from error
-    _refuse(name, parsed, inside_loop=False, depth=0)
+def tree(name: str, sources: Mapping[str, str]) -> nodes.Template:
+    """Return the parsed form of sources[name], what it includes put in place.
+
+    Raises TemplateFault if one of them is missing, is too long or holds what is not allowed.
+    """
+    parsed = _parsed(name, sources)
+    _put_in_place(name, parsed, sources)
     return parsed
 
 
-def compiled(env: ImmutableSandboxedEnvironment, name: str, source: str) -> Template:
+def parts(name: str, sources: Mapping[str, str]) -> list[str]:
+    """Return the names of the sources that one includes, in their order.  Raises TemplateFault."""
+    return [_included(name, node) for node in _parsed(name, sources).find_all(nodes.Include)]
+
+
+def compiled(name: str, sources: Mapping[str, str]) -> Template:
     """Return a template ready for use.  Raises TemplateFault."""
-    tree(name, source)
-    template: Template = env.from_string(source)
+    template: Template = environment().from_string(tree(name, sources))
     return template
 
 
@@ -118,6 +121,44 @@ def _filled(name: str, render: Callable[..., Iterable[str]], template: Template,
     return "".join(parts)
 
 
+def _parsed(name: str, sources: Mapping[str, str]) -> nodes.Template:
+    if name not in sources:
+        raise TemplateFault(name, "it is not there")
+    if len(sources[name]) > MAX_SOURCE:
+        raise TemplateFault(name, f"it is longer than {MAX_SOURCE} characters")
+    try:
+        parsed = environment().parse(sources[name], name)
+    except (TemplateError, RecursionError) as error:
+        raise TemplateFault(name, f"it cannot be read: {error}") from error
+    _refuse(name, parsed, inside_loop=False, depth=0)
+    return parsed
+
+
+def _put_in_place(name: str, node: nodes.Node, sources: Mapping[str, str]) -> None:
+    """Put the body of each included source where its tag stands."""
+    for field, value in node.iter_fields():
+        if isinstance(value, list):
+            setattr(node, field, [new for old in value for new in _replaced(name, old, sources)])
+    for child in node.iter_child_nodes():
+        _put_in_place(name, child, sources)
+
+
+def _replaced(name: str, node: Any, sources: Mapping[str, str]) -> list[Any]:
+    if not isinstance(node, nodes.Include):
+        return [node]
+    included = _included(name, node)
+    parsed = _parsed(included, sources)
+    if next(parsed.find_all((nodes.Include, nodes.Block)), None) is not None:
+        raise TemplateFault(included, "a source that is included has no block and includes nothing")
+    return parsed.body
+
+
+def _included(name: str, node: nodes.Include) -> str:
+    if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str) or node.ignore_missing:
+        raise TemplateFault(name, f'line {node.lineno}: only {{% include "NAME" %}} may include')
+    return node.template.value
+
+
 def _refuse(name: str, node: nodes.Node, inside_loop: bool, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TemplateFault(name, f"its tags are nested more than {MAX_DEPTH} deep")
@@ -127,6 +168,8 @@ def _refuse(name: str, node: nodes.Node, inside_loop: bool, depth: int) -> None:
             raise TemplateFault(name, f"line {line}: {kind} is not allowed")
         if isinstance(child, nodes.For) and (inside_loop or child.recursive):
             raise TemplateFault(name, f"line {line}: a loop inside a loop is not allowed")
+        if isinstance(child, nodes.Include) and inside_loop:
+            raise TemplateFault(name, f"line {line}: nothing may be included inside a loop")
         if isinstance(child, nodes.Call):
             _refuse_call(name, child)
         _refuse(name, child, inside_loop or isinstance(child, nodes.For), depth + 1)

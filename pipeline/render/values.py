@@ -15,7 +15,7 @@ from enum import StrEnum
 from pipeline.domain import Address, ConfigurationError, EvidenceLevel
 
 MAX_OUTSIDE = 200  # characters of one outside value
-MAX_FINDINGS = 10_000  # lines of one letter's table
+MAX_FINDINGS = 500_000  # of one letter: no contact has more, and a letter is never split
 MAX_SETTING = 2_000  # characters of one setting
 
 Words = Mapping[str, str]  # locale (fr_CA) or language (fr) -> text
@@ -24,9 +24,13 @@ Lines = Mapping[str, tuple[str, ...]]  # locale or language -> lines
 _REFERENCE = re.compile(r"[A-Z0-9](?:[A-Z0-9-]{2,38})[A-Z0-9]")
 _URL = re.compile(r"https?://[!-~]+")
 _MAILBOX = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
-_SEAL = re.compile(r"[0-9a-f]{0,128}")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 # Zs is white space; the rest is what a mail client may hide, reorder or break a line at.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+
+
+FIRST, REMINDER, LAST, THANKS, TEST = "first", "reminder", "last", "thanks", "test"  # kinds of letters
+REMINDERS = (REMINDER, LAST)
 
 
 class Audience(StrEnum):
@@ -37,10 +41,14 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """A public agency and the country it belongs to (ISO 3166 alpha-2; empty for an international body)."""
+    """A public agency and the country it belongs to (ISO 3166 alpha-2; empty for an international body).
+
+    `signature` has the lines of an agency that signs beside the first one; it may be left out.
+    """
 
     name: Words
     country: str = ""
+    signature: Lines = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class CampaignFace:
             raise ConfigurationError("The campaign names no agency", next_step="set at least one in campaign.agencies")
         for agency in (*self.agencies, *self.cosigners):
             _check_words("agency name", agency.name)
+            _check_lines("agency signature", agency.signature)
         _check_words("operation", self.operation)
         _check_words("from_name", self.from_name)
         for name in ("guidance", "participants", "instructions", "verification", "privacy"):
@@ -78,8 +87,28 @@ class CampaignFace:
         for name in ("from_mailbox", "reply_to", "contact_mailbox"):
             _check_words(name, {"any language": getattr(self, name)}, _MAILBOX)
         for name in ("postal", "signature"):
-            lines: Lines = getattr(self, name)
-            _check_words(name, {f"{key}, line {n}": line for key in lines for n, line in enumerate(lines[key], 1)})
+            _check_lines(name, getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a finding is one no more: our test at that time did not find it, or its keeper stated then that it is fixed."""
+
+    at: datetime
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The first notice to the same contact in the same campaign: its reference, when it was handed over, its Message-ID."""
+
+    reference: str
+    handed_on: date
+    message_id: str
+
+    def __post_init__(self) -> None:
+        if not _REFERENCE.fullmatch(self.reference) or not _MESSAGE_ID.fullmatch(self.message_id):
+            raise ValueError("an earlier notice has a reference and a Message-ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +132,13 @@ class Finding:
     source_count: int = 0
     network: str = ""
     confirmed_at: datetime | None = None
+    ended: Ended | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"{self.port} is not a port")
-        if any(moment.utcoffset() is None for moment in (self.first_seen, self.last_seen)):
+        moments = (self.first_seen, self.last_seen, *([self.ended.at] if self.ended else []))
+        if any(moment.utcoffset() is None for moment in moments):
             raise ValueError("a finding's time has no zone")
         if (self.confirmed_at is not None) != (self.level is EvidenceLevel.E4):
             raise ValueError("the time of confirmation belongs to level E4, and level E4 needs it")
@@ -128,8 +159,8 @@ class Finding:
 class LetterValues:
     """One notice, ready to be written.  `written_on` is the date the letter bears.
 
-    `watermark` is said beside the training mark (the name of an exercise); `seal_head` is the newest seal of the event
-    log, in hexadecimal, so that every recipient is a witness to it.  Raises ValueError if the parts do not fit.
+    `watermark` is said beside the training mark (the name of an exercise).  `earlier` is the first notice to the same
+    contact; reminders have one.  Raises ValueError if the parts do not fit.
     """
 
     reference: str
@@ -143,15 +174,17 @@ class LetterValues:
     kind: str = "first"
     training: bool = True
     watermark: str = ""
-    seal_head: str = ""
+    earlier: Earlier | None = None
 
     def __post_init__(self) -> None:
         if not _REFERENCE.fullmatch(self.reference):
             raise ValueError("a reference is 4 to 40 capital letters, digits and hyphens")
         if not 1 <= len(self.findings) <= MAX_FINDINGS:
             raise ValueError(f"a letter speaks of 1 to {MAX_FINDINGS} findings, not {len(self.findings)}")
-        if not _SEAL.fullmatch(self.seal_head):
-            raise ValueError("a seal head is written in hexadecimal")
+        if self.kind in REMINDERS and self.earlier is None:
+            raise ValueError("a reminder names the notice that it reminds of")
+        if any((finding.ended is None) == (self.kind == THANKS) for finding in self.findings):
+            raise ValueError("what has ended is thanked for, and all else is not")
         object.__setattr__(self, "holder", clean(self.holder))
         object.__setattr__(self, "country", self.country.upper() if re.fullmatch("[A-Za-z]{2}", self.country) else "")
         object.__setattr__(self, "watermark", clean(self.watermark, 40))
@@ -194,6 +227,10 @@ def _key(name: str, keys: Set[str], locale: str) -> str:
         "a letter says the same in each of its languages",
         f"set campaign.{name}.{language}",
     )
+
+
+def _check_lines(name: str, lines: Lines) -> None:
+    _check_words(name, {f"{key}, line {n}": line for key in lines for n, line in enumerate(lines[key], 1)})
 
 
 def _check_words(name: str, words: Words, form: re.Pattern[str] | None = None) -> None:

@@ -5,13 +5,13 @@ Pure; made once for each language of a letter.  Templates get text, flags and li
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import chain
 
 from pipeline.domain import Address
 from pipeline.render import formats
 from pipeline.render.catalogue import Catalogue, Say
-from pipeline.render.evidence import Group, Wording, statements
+from pipeline.render.evidence import Group, Row, Wording, statements
 from pipeline.render.front import FrontMatter
 from pipeline.render.values import Agency, Audience, Finding, LetterValues, said, said_lines
 
@@ -19,25 +19,46 @@ AGENCIES_NAMED = 6
 NETWORKS_NAMED = 5
 SOURCES_NAMED = 5
 
+_BY_TESTS = {
+    Wording.CONFIRMED: (Say.CONFIRMED, Say.CONFIRMED_BETWEEN),
+    Wording.CLOSED: (Say.CLOSED, Say.CLOSED_BETWEEN),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is said of the addresses that share a wording.  Just one of the first three flags is set."""
+    """What is said of the addresses that share a wording.  Just one of the first five flags is set."""
 
     confirmed: bool
     observed: bool
     reported: bool
+    closed: bool  # our test finds it no longer
+    stated: bool  # its keeper says that it is fixed
     one: bool  # one address
     address: str  # that address, or empty
     count: str
     a: str  # "an open mail relay or an open proxy"
     sources: str  # "two public databases (A and B)", or empty if not every address has one
     label: str  # its words in the table
-    first: str  # first and last day of the tests; empty unless confirmed
+    first: str  # first and last day of the tests; empty unless confirmed or closed
     last: str
+    seen: str  # day of the newest observation
 
 
-def prose_names(values: LetterValues, front: FrontMatter, catalogue: Catalogue) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """What a letter's words say of its other parts: notes to pass on, attachments, whether the table is a summary."""
+
+    pass_on: tuple[str, ...] = ()
+    pass_on_more: bool = False
+    csv: bool = False
+    xarf: bool = False
+    cut: bool = False
+
+
+def prose_names(
+    values: LetterValues, front: FrontMatter, catalogue: Catalogue, enclosed: Enclosed
+) -> dict[str, object]:
     """Return the names for the prose and the subject in the catalogue's language."""
     face, locale = values.face, catalogue.locale
     told = tuple(_statement(group, front, catalogue) for group in statements(values.findings, tuple(front.topics)))
@@ -51,6 +72,16 @@ def prose_names(values: LetterValues, front: FrontMatter, catalogue: Catalogue) 
         "statements": told,
         "mixed": len(told) > 1,
         "reported": any(statement.reported for statement in told),
+        "stated": any(statement.stated for statement in told),
+        "latest": _day(max(finding.last_seen for finding in values.findings), locale),
+        "first_reference": values.earlier.reference if values.earlier else "",
+        "first_date": formats.long_date(values.earlier.handed_on, locale) if values.earlier else "",
+        "pass_on": enclosed.pass_on,
+        "pass_on_more": enclosed.pass_on_more,
+        "csv": enclosed.csv,
+        "xarf": enclosed.xarf,
+        "attachments": enclosed.csv or enclosed.xarf,
+        "cut": enclosed.cut,
         **_topics(values, front, locale),
         **_recipient(values, locale),
         **_agencies(values, locale),
@@ -61,7 +92,7 @@ def prose_names(values: LetterValues, front: FrontMatter, catalogue: Catalogue) 
         "verification": said("verification", face.verification, locale),
         "privacy": said("privacy", face.privacy, locale) if face.privacy else "",
         "mailbox": face.contact_mailbox,
-        "signature": said_lines("signature", face.signature, locale),
+        "signature": _signatures(values, locale),
         "postal": said_lines("postal", face.postal, locale),
     }
 
@@ -72,10 +103,28 @@ def qualifier(group: Group, catalogue: Catalogue) -> str:
         return catalogue.say(Say.REPORTED)
     if group.wording is Wording.OBSERVED:
         return catalogue.say(Say.OBSERVED)
+    if group.wording is Wording.STATED:
+        return catalogue.say(Say.STATED)
+    one_day, between = _BY_TESTS[group.wording]
     first, last = _test_days(group, catalogue.locale)
-    if first == last:
-        return catalogue.say(Say.CONFIRMED, date=last)
-    return catalogue.say(Say.CONFIRMED_BETWEEN, first=first, last=last)
+    return catalogue.say(one_day, date=last) if first == last else catalogue.say(between, first=first, last=last)
+
+
+def note_names(
+    values: LetterValues, front: FrontMatter, catalogue: Catalogue, group: Group, row: Row
+) -> dict[str, object]:
+    """Return the names for the note about one address that may be passed on to whoever runs the server there."""
+    locale = catalogue.locale
+    return {
+        "address": str(row.address),
+        "port": str(row.port) if row.port else "",
+        "a": front.topics[group.topics[0]][locale].a,
+        "label": qualifier(group, catalogue),
+        "seen": row.last_seen,
+        "instructions": said("instructions", values.face.instructions, locale),
+        "reference": values.reference,
+        "agency": said("agency name", values.face.agencies[0].name, locale),
+    }
 
 
 def _statement(group: Group, front: FrontMatter, catalogue: Catalogue) -> Statement:
@@ -85,6 +134,8 @@ def _statement(group: Group, front: FrontMatter, catalogue: Catalogue) -> Statem
         confirmed=group.wording is Wording.CONFIRMED,
         observed=group.wording is Wording.OBSERVED,
         reported=group.wording is Wording.REPORTED,
+        closed=group.wording is Wording.CLOSED,
+        stated=group.wording is Wording.STATED,
         one=len(addresses) == 1,
         address=str(addresses[0]) if len(addresses) == 1 else "",
         count=formats.number(len(addresses), locale),
@@ -93,6 +144,7 @@ def _statement(group: Group, front: FrontMatter, catalogue: Catalogue) -> Statem
         label=qualifier(group, catalogue),
         first=first,
         last=last,
+        seen=_day(max(finding.last_seen for finding in group.findings), locale),
     )
 
 
@@ -132,6 +184,16 @@ def _agencies(values: LetterValues, locale: str) -> dict[str, object]:
     }
 
 
+def _signatures(values: LetterValues, locale: str) -> tuple[str, ...]:
+    """Return who signs, line by line; an empty line stands between agencies."""
+    lines = list(said_lines("signature", values.face.signature, locale))
+    for agency in (*values.face.agencies[1:], *values.face.cosigners):
+        if agency.signature:
+            own = said_lines("agency signature", agency.signature, locale)
+            lines += ["", *own, said("agency name", agency.name, locale)]
+    return tuple(lines)
+
+
 def _agency(agency: Agency, locale: str) -> str:
     name = said("agency name", agency.name, locale)
     return f"{name} ({formats.country(agency.country, locale)})" if agency.country else name
@@ -154,7 +216,8 @@ def _sources(findings: Sequence[Finding], catalogue: Catalogue) -> str:
     if not 0 < len(names) <= SOURCES_NAMED:
         return text
     if not all(map(_all_named, findings)):
-        return f"{text} ({catalogue.say(Say.SOME_NAMED, names=formats.listing(names, catalogue.locale))})"
+        some = Say.SOME_NAMED if len(names) > 1 else Say.THE_ONE_NAMED
+        return f"{text} ({catalogue.say(some, names=formats.listing(names, catalogue.locale))})"
     return f"{text} ({formats.listing(names, catalogue.locale, joined_by_or=len(named) > 1)})"
 
 
@@ -185,5 +248,14 @@ def _joined(group: Group, front: FrontMatter, locale: str, form: str) -> str:
 
 
 def _test_days(group: Group, locale: str) -> tuple[str, str]:
-    days = [finding.confirmed_at.astimezone(UTC).date() for finding in group.findings if finding.confirmed_at]
+    tested = [found.ended.at if found.ended else found.confirmed_at for found in group.findings if not _stated(found)]
+    days = [moment.astimezone(UTC).date() for moment in tested if moment]
     return (formats.long_date(min(days), locale), formats.long_date(max(days), locale)) if days else ("", "")
+
+
+def _stated(finding: Finding) -> bool:
+    return finding.ended is not None and finding.ended.stated
+
+
+def _day(moment: datetime, locale: str) -> str:
+    return formats.long_date(moment.astimezone(UTC).date(), locale)

@@ -18,8 +18,9 @@ from pipeline.domain import Event, LetterState, WaveState
 from pipeline.store import events, preferences, workers
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
-from pipeline.store.send import keep_body
+from pipeline.store.send import LEFT, keep_body
 from pipeline.store.tables import (
+    attempts,
     campaign_contacts,
     campaigns,
     cases,
@@ -52,6 +53,8 @@ class Notice:
     mailbox: str
     spelling: str
     preference: str
+    format: str
+    headers: str  # JSON: name -> value
     send_order: int
 
 
@@ -64,6 +67,7 @@ class Written:
     message_id: str
     locales: str
     language_rule: str
+    form: str
 
 
 def planned_waves(connection: Connection) -> list[int]:
@@ -95,6 +99,8 @@ def notices_by_id(connection: Connection, ids: Sequence[int], now: datetime) -> 
             contacts.c.mailbox,
             contacts.c.spelling,
             func.coalesce(contact_preferences.c.language, "").label("preference"),
+            func.coalesce(contact_preferences.c.format, "").label("format"),
+            func.coalesce(contact_preferences.c.headers, "{}").label("headers"),
             campaign_contacts.c.send_order,
         )
         .join(contacts, contacts.c.id == notices.c.contact_id)
@@ -130,6 +136,9 @@ def findings(connection: Connection, notice_ids: Sequence[int]) -> dict[int, lis
             notice_cases.c.level,
             notice_cases.c.quoted,
             checks.c.transcript,
+            checks.c.method,
+            checks.c.verdict,
+            checks.c.at.label("checked_at"),
             targets.c.address,
             targets.c.port,
             targets.c.service,
@@ -149,6 +158,27 @@ def findings(connection: Connection, notice_ids: Sequence[int]) -> dict[int, lis
     for row in rows(connection, query):
         found[row["notice_id"]].append(row)
     return found
+
+
+def firsts(connection: Connection, notice_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return, of each notice, the first one to the same contact in the same campaign whose letter left: reference,
+    message_id, handed_at."""
+    before, sent = notices.alias("before"), func.coalesce(func.min(attempts.c.dot_at), letters.c.created_at)
+    query = (
+        select(notices.c.id, before.c.reference, letters.c.message_id, sent.label("handed_at"))
+        .join(
+            before,
+            (before.c.campaign_id == notices.c.campaign_id)
+            & (before.c.contact_id == notices.c.contact_id)
+            & (before.c.number < notices.c.number),
+        )
+        .join(letters, letters.c.notice_id == before.c.id)
+        .outerjoin(attempts, attempts.c.letter_id == letters.c.id)
+        .where(notices.c.id.in_(notice_ids), letters.c.state.in_(LEFT))
+        .group_by(notices.c.id, before.c.number, before.c.reference, letters.c.message_id, letters.c.created_at)
+        .order_by(before.c.number.desc())
+    )
+    return {row["id"]: row for row in rows(connection, query)}  # the lowest number comes last, and stays
 
 
 def quoted(connection: Connection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
@@ -221,6 +251,7 @@ def _letter(connection: Connection, item: Written, now: datetime) -> dict[str, A
         "message_id": item.message_id,
         "locales": item.locales,
         "language_rule": item.language_rule,
+        "form": item.form,
         "send_order": item.notice.send_order,
         "created_at": now,
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.domain import ConfigurationError, EvidenceLevel
 from pipeline.render import letter
 from pipeline.render.evidence import Wording, wording
-from pipeline.render.letter import Text
+from pipeline.render.letter import Letter
 from pipeline.render.values import Agency, Audience, Finding, LetterValues
 from tests.render.written import EN, EN_FR, FR, FR_CA, FR_EN, cases, choice, face, finding, sources, values
 
@@ -18,7 +18,7 @@ ALL = (EN, FR_CA, FR, EN_FR, FR_EN)
 NB = "\u00a0"
 
 
-def _write(notice: LetterValues, *locales: str) -> Text:
+def _write(notice: LetterValues, *locales: str) -> Letter:
     return letter.render(notice, SOURCES, choice(*(locales or EN)))
 
 
@@ -143,8 +143,13 @@ def _sourced(address: str, count: int, *names: str) -> Finding:
         ),
         (
             [_sourced("192.0.2.1", 12, "A")],
-            "12 public databases (those that we may name: A),",
-            "12 bases de données publiques (celles que nous pouvons nommer : A),",
+            "12 public databases (the one that we may name: A),",
+            "12 bases de données publiques (celle que nous pouvons nommer : A),",
+        ),
+        (
+            [_sourced("192.0.2.1", 12, "A", "B")],
+            "12 public databases (those that we may name: A and B),",
+            "12 bases de données publiques (celles que nous pouvons nommer : A et B),",
         ),
         (
             [_sourced("192.0.2.1", 1, "A"), _sourced("192.0.2.2", 1, "B")],
@@ -234,7 +239,7 @@ def test_what_the_campaign_does_not_say_is_left_out_but_a_language_is_never_miss
     ("notice", "match"),
     [
         (values(finding(topic="open_resolver")), "does not speak of open_resolver"),
-        (values(kind="reminder"), "reminder"),
+        (values(kind="test"), "test"),
     ],
 )
 def test_a_notice_for_another_letter_is_refused(notice: LetterValues, match: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.render import catalogue, facts, front, lint, view
+from pipeline.render import catalogue, facts, front, lint, table, view
 from tests.render.written import sources, values
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "letters.md").read_text("utf-8")
@@ -21,7 +21,7 @@ def _names(heading: str) -> set[str]:
 
 @pytest.fixture
 def matter() -> front.FrontMatter:
-    return front.parse(sources()["letter.toml"])
+    return front.parse(sources()["letter.toml"], sources()["topics.toml"])
 
 
 @pytest.fixture
@@ -30,11 +30,16 @@ def english() -> catalogue.Catalogue:
 
 
 def test_every_name_of_the_prose_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
-    assert _names("Names in the prose and the subject") == set(view.prose_names(values(), matter, english))
+    names = view.prose_names(values(), matter, english, view.Enclosed())
+    assert _names("Names in the prose and the subject") == set(names)
 
 
 def test_every_name_of_the_shared_parts_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
-    assert _names("Names in the shared parts") == set(facts.shared_names(values(), matter, [english]))
+    [(group, lines)] = parts = table.groups(values(), matter)
+    shown = table.table(parts, matter, [english], cut=False)
+    assert _names("Names in the shared parts") == set(facts.shared_names(values(), matter, [english], lines, shown))
+    note = view.note_names(values(), matter, english, group, lines[0])
+    assert _names("Names in a note to pass on") == set(note)
 
 
 def test_every_field_of_a_statement_is_on_the_page() -> None:

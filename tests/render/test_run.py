@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from pipeline.domain import CaseState, Tier
 from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import PlanSettings, plan_wave
+from pipeline.render.folder import read
 from pipeline.render.run import render
 from pipeline.store import events, preferences, templates
 from pipeline.store import tables as t
@@ -40,9 +41,7 @@ SETTINGS = {
 def ready(db: Database, now: datetime) -> list[int]:
     """A campaign with a case that waits for its letter, about what one feed said, and the shipped texts."""
     folder = ROOT / "templates"
-    sources = {path.name: path.read_text(encoding="utf-8") for path in (folder / "letters" / "first").iterdir()}
-    for catalogue in (folder / "locale").glob("*/LC_MESSAGES/letters.po"):
-        sources[f"{catalogue.parent.parent.name}.po"] = catalogue.read_text(encoding="utf-8")
+    sources = read(folder / "letters" / "first", folder)
     address = ip_address("192.0.2.1")
     campaign = seed.campaign(db, now)
     feed = seed.feed(db, now, "one", rights={"name_in_letter": True})

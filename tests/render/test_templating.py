@@ -10,7 +10,7 @@ NAMES = {"word": "text", "many": tuple("abc"), "flag": True, "topic": {"open_rel
 
 
 def _write(source: str, names: dict[str, object] | None = None) -> str:
-    template = templating.compiled(templating.environment({}), "t", source)
+    template = templating.compiled("t", {"t": source})
     return templating.whole(template, "t", NAMES if names is None else names)
 
 
@@ -35,6 +35,9 @@ def test_what_a_letter_needs_is_allowed() -> None:
         "{% set x = word %}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% include 't' %}",
+        "{% include word %}",
+        "{% include ['u'] %}",
+        "{% include 'u' ignore missing %}",
         "{% extends 't' %}",
         "{% import 't' as t %}",
         "{% for a in many %}{% for b in many %}{{ b }}{% endfor %}{% endfor %}",
@@ -54,7 +57,7 @@ def test_what_a_letter_needs_is_allowed() -> None:
 )
 def test_all_else_is_refused_before_it_runs(source: str) -> None:
     with pytest.raises(TemplateFault):
-        templating.tree("t", source)
+        templating.tree("t", {"t": source})
 
 
 @pytest.mark.parametrize(
@@ -80,10 +83,45 @@ def test_an_undefined_name_or_a_forbidden_attribute_is_an_error(source: str) -> 
 
 
 def test_of_our_records_the_fields_are_allowed_and_nothing_else() -> None:
-    record = Statement(True, False, False, True, "192.0.2.1", "1", "a", "", "label", "", "")
+    record = Statement(True, False, False, False, False, True, "192.0.2.1", "1", "a", "", "label", "", "", "today")
     assert _write("{{ s.count }}", {"s": record}) == "1"
     with pytest.raises(TemplateFault):
         _write("{{ s.__init__ }}", {"s": record})
+
+
+def _included(source: str, **others: str) -> str:
+    template = templating.compiled("t", {"t": source, **others})
+    return templating.block(template, "t", "b", NAMES)
+
+
+def test_an_included_source_stands_as_if_it_were_written_there() -> None:
+    partial = "{% for m in many %}\n{{ m }}\n{% endfor %}\n"
+    assert (
+        _included("{% block b %}\nx\n{% include 'p' %}\n{{ word }}\n{% endblock %}", p=partial) == "x\na\nb\nc\ntext\n"
+    )
+    assert (
+        _included("{% block b %}{% if flag %}{% include 'p' %}{% else %}no{% endif %}{% endblock %}", p="yes") == "yes"
+    )
+    assert templating.parts("t", {"t": "{% include 'p' %}{% if flag %}{% include 'q' %}{% endif %}"}) == ["p", "q"]
+
+
+@pytest.mark.parametrize(
+    ("source", "partial"),
+    [
+        ("{% include 'nobody' %}", ""),
+        ("{% include 'p' %}", "{% include 'p' %}"),
+        ("{% include 'p' %}", "{% include 't' %}"),
+        ("{% include 'p' %}", "{% block c %}{% endblock %}"),
+        ("{% include 'p' %}", "{{ word|upper }}"),
+        ("{% include 'p' %}", "{{ 'x' * 1000 }}"),
+        ("{% include 'p' %}", "x" * (64 * 1024 + 1)),
+        ("{% for m in many %}{% include 'p' %}{% endfor %}", "x"),
+        ("{% for m in many %}{% if flag %}{% include 'p' %}{% endif %}{% endfor %}", "x"),
+    ],
+)
+def test_what_is_included_keeps_to_the_same_rules_and_includes_nothing(source: str, partial: str) -> None:
+    with pytest.raises(TemplateFault):
+        templating.tree("t", {"t": source, "p": partial})
 
 
 def test_output_is_bounded() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.domain import ConfigurationError
 from pipeline.render import catalogue, formats
+from pipeline.render.blocks import fill, parse
 from pipeline.render.catalogue import Catalogue, MissingTranslation, Say
-from pipeline.render.wrap import fill
 from tests.render.written import sources
 
 NB = "\u00a0"
@@ -97,7 +97,7 @@ def test_an_unknown_country_is_shown_by_its_code() -> None:
 
 def test_paragraphs_are_filled_and_kept_lines_are_not() -> None:
     word = "word " * 30
-    filled = fill(f"{word}\n{word}\n\n\n\n  {word}\n== TITLE\n- {word}\n-\nitem\n")
+    filled = fill(parse(f"{word}\n{word}\n\n\n\n  {word}\n== TITLE\n- {word}\n-\nitem\n"))
     lines = filled.split("\n")
     assert max(len(line) for line in lines if not line.startswith("  word")) <= 72
     assert f"  {word.rstrip()}" in lines
@@ -109,5 +109,5 @@ def test_paragraphs_are_filled_and_kept_lines_are_not() -> None:
 
 def test_a_url_and_a_no_break_space_are_never_broken() -> None:
     url = "https://agency.example/" + "a-" * 60
-    assert url in fill(f"See {url} for more.").split("\n")
-    assert f"a{NB}b" in fill("x" * 71 + f" a{NB}b").split("\n")
+    assert url in fill(parse(f"See {url} for more.")).split("\n")
+    assert f"a{NB}b" in fill(parse("x" * 71 + f" a{NB}b")).split("\n")

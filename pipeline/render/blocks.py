@@ -1,0 +1,123 @@
+"""A template's text as blocks: headings, paragraphs, items of lists, and lines that are kept as they stand.
+
+Pure.  The one prose of a letter is read here once; its text form, its HTML form and its paper form are made of the same
+blocks, and so say the same.  Of a template's text, a line that starts with two spaces is kept (an address of a page, a
+mailbox, a signature); "== TEXT" is a heading; a hyphen alone or "- " starts an item; other lines belong to a paragraph
+and flow together; an empty line ends it.  Nothing is broken inside a word: addresses and no-break spaces stay whole.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+WIDTH = 72
+
+_BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # not str.split(): that would break at U+00A0
+
+
+class Kind(StrEnum):
+    """What a block is."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block.  Its text is one line, but of KEPT blocks, whose lines are parted by "\\n" and have no indent.
+
+    `apart` is false where the block follows the one before it without an empty line between them.
+    """
+
+    kind: Kind
+    text: str
+    apart: bool = True
+
+
+def parse(text: str) -> tuple[Block, ...]:
+    """Return the blocks of a template's filled-in text."""
+    found: list[Block] = []
+    lines: list[str] = []
+    kind = Kind.PARAGRAPH
+    apart = True
+
+    def end() -> None:
+        nonlocal apart
+        if lines:
+            joined = "\n".join(lines) if kind is Kind.KEPT else _one_line(lines)
+            found.append(Block(kind, joined, apart))
+            lines.clear()
+            apart = False
+
+    for line in text.split("\n"):
+        if not line.strip(" \t"):
+            end()
+            apart = True
+            continue
+        begins, rest = _begin(line)
+        if begins is Kind.PARAGRAPH and lines and kind in (Kind.PARAGRAPH, Kind.ITEM):
+            lines.append(rest)
+            continue
+        if not (begins is Kind.KEPT and kind is Kind.KEPT):
+            end()
+        kind = begins
+        lines.append(rest)
+        if kind is Kind.HEADING:
+            end()
+    end()
+    return tuple(block for block in found if block.text)
+
+
+def fill(blocks: Iterable[Block]) -> str:
+    """Return the text form, filled to WIDTH columns; no newline at either end."""
+    out: list[str] = []
+    for block in blocks:
+        if out:
+            out.append("\n\n" if block.apart else "\n")
+        out.append(_form(block.kind, block.text))
+    return "".join(out)
+
+
+def _begin(line: str) -> tuple[Kind, str]:
+    """Return the kind of block that a line begins or goes on with, and its text."""
+    if line.startswith("  "):
+        return Kind.KEPT, line[2:].rstrip(" ")
+    if line.startswith("== "):
+        return Kind.HEADING, line.removeprefix("== ").strip(" ")
+    if line == "-" or line.startswith("- "):
+        return Kind.ITEM, line[1:]
+    return Kind.PARAGRAPH, line
+
+
+def _one_line(lines: list[str]) -> str:
+    return _BLANKS.sub(" ", " ".join(lines)).strip(" ")
+
+
+@lru_cache(maxsize=2048)  # most paragraphs are the same in every letter of a wave
+def _form(kind: Kind, text: str) -> str:
+    if kind is Kind.HEADING:
+        return text
+    if kind is Kind.KEPT:
+        return "\n".join(f"  {line}" for line in text.split("\n"))
+    if kind is Kind.ITEM:
+        return "\n".join(_filled(text, "- ", "  "))
+    return "\n".join(_filled(text, "", ""))
+
+
+def _filled(text: str, first: str, further: str) -> list[str]:
+    """Return lines of at most WIDTH characters, broken at spaces alone; a longer word has a line to itself."""
+    lines: list[str] = []
+    line = first
+    for word in text.split(" "):
+        if line == first and not lines:
+            line += word
+        elif len(line) + 1 + len(word) <= WIDTH:
+            line += f" {word}"
+        else:
+            lines.append(line)
+            line = further + word
+    return [*lines, line]
