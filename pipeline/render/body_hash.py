@@ -7,7 +7,7 @@ body.  So a relay that touches blanks breaks no signature.  Standards: RFC 6376 
 import hashlib
 import re
 
-_BLANKS = re.compile(rb"[ \t]+")
+_BLANKS = re.compile(rb" [ \t]+|\t[ \t]*")  # a space alone is left where it is
 
 
 def body_hash(message: bytes) -> bytes:
