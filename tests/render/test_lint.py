@@ -22,8 +22,8 @@ def _changed(name: str, old: str, new: str) -> set[tuple[str, str]]:
     ("name", "old", "new", "source", "code"),
     [
         ("fr_CA.txt.j2", "{{ guidance }}", "https://agency.example/", "fr_CA.txt.j2", "names"),
-        ("fr.txt.j2", "s.observed and s.one", "s.one", "fr.txt.j2", "clean"),
-        ("en.txt.j2", "s.address", "s.extra", "fr.txt.j2", "fields"),
+        ("said.fr.txt.j2", "s.observed and s.one", "s.one", "fr.txt.j2", "clean"),
+        ("said.en.txt.j2", "s.address", "s.extra", "fr.txt.j2", "fields"),
         ("fr.txt.j2", "{% block closing %}", "{% block fin %}", "fr.txt.j2", "blocks"),
         ("letter.toml", "IP addresses{% endif %}'", "{{ reference }}{% endif %}'", "subject.fr", "names"),
         ("fr_CA.txt.j2", "Bonjour,", "Bonjour, " + "mot " * 200, "fr_CA.txt.j2", "length"),
@@ -65,7 +65,8 @@ def test_each_fault_is_found_where_it_is(name: str, old: str, new: str, source: 
 @pytest.mark.parametrize("name", sorted(sources()))
 def test_a_missing_source_is_a_problem_not_a_crash(name: str) -> None:
     kept = {key: text for key, text in sources().items() if key != name}
-    assert (name, "unreadable") in {(problem.source, problem.code) for problem in lint.check(kept)}
+    problems = [problem for problem in lint.check(kept) if problem.code == "unreadable"]
+    assert [problem for problem in problems if name in (problem.source, *problem.detail.split())]
 
 
 def test_no_source_names_a_campaign_an_agency_or_an_address() -> None:

@@ -22,7 +22,7 @@ POINTS: dict[str, tuple[str | tuple[str, str], ...]] = {
     ),
     "the address is in your hands": (
         ("you run the server that uses this address", "a network for which your mailbox is registered"),
-        ("vous exploitez le serveur qui utilise cette adresse", "réseau pour lequel votre adresse"),
+        ("vous exploitez le serveur qui utilise cette adresse", "réseau dont votre adresse"),
     ),
     "it may harm your presence on the Internet": (
         "could harm your presence on the Internet",
