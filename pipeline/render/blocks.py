@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 
 WIDTH = 72
 
@@ -40,6 +41,22 @@ class Block:
 
 def parse(text: str) -> tuple[Block, ...]:
     """Return the blocks of a template's filled-in text."""
+    return tuple(chain.from_iterable(map(_chunk, text.split("\n\n"))))
+
+
+def fill(blocks: Iterable[Block]) -> str:
+    """Return the text form, filled to WIDTH columns; no newline at either end."""
+    out: list[str] = []
+    for block in blocks:
+        if out:
+            out.append("\n\n" if block.apart else "\n")
+        out.append(_form(block.kind, block.text))
+    return "".join(out)
+
+
+@lru_cache(maxsize=4096)  # most of it is the same in every letter of a wave
+def _chunk(text: str) -> tuple[Block, ...]:
+    """Return the blocks of a text that follows an empty line."""
     found: list[Block] = []
     lines: list[str] = []
     kind = Kind.PARAGRAPH
@@ -72,16 +89,6 @@ def parse(text: str) -> tuple[Block, ...]:
     return tuple(block for block in found if block.text)
 
 
-def fill(blocks: Iterable[Block]) -> str:
-    """Return the text form, filled to WIDTH columns; no newline at either end."""
-    out: list[str] = []
-    for block in blocks:
-        if out:
-            out.append("\n\n" if block.apart else "\n")
-        out.append(_form(block.kind, block.text))
-    return "".join(out)
-
-
 def _begin(line: str) -> tuple[Kind, str]:
     """Return the kind of block that a line begins or goes on with, and its text."""
     if line.startswith("  "):
@@ -97,7 +104,7 @@ def _one_line(lines: list[str]) -> str:
     return _BLANKS.sub(" ", " ".join(lines)).strip(" ")
 
 
-@lru_cache(maxsize=2048)  # most paragraphs are the same in every letter of a wave
+@lru_cache(maxsize=4096)
 def _form(kind: Kind, text: str) -> str:
     if kind is Kind.HEADING:
         return text

@@ -8,6 +8,7 @@ another source of the same letter in its place before anything is compiled; a so
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -53,11 +54,16 @@ class TemplateFault(ConfigurationError):
 class _Environment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Allow the fields of our own records; nothing of a string, a list or a function."""
-        return dataclasses.is_dataclass(obj) and attr in {field.name for field in dataclasses.fields(obj)}
+        return attr in _fields(type(obj))
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Allow `both`, which letter.py puts into the context, and nothing else."""
         return getattr(obj, "__name__", "") == CALLABLE
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type) -> frozenset[str]:
+    return frozenset(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else frozenset()
 
 
 def environment() -> ImmutableSandboxedEnvironment:
