@@ -7,7 +7,7 @@ another source of the same letter in its place before anything is compiled; a so
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -62,7 +62,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 @lru_cache(maxsize=64)
-def _fields(kind: type) -> frozenset[str]:
+def _fields(kind: Hashable) -> frozenset[str]:
     return frozenset(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else frozenset()
 
 
