@@ -6,9 +6,7 @@ work is at most its length times the number of addresses.  An undefined name is 
 another source of the same letter in its place before anything is compiled; a source that is included includes nothing.
 """
 
-import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -54,16 +52,11 @@ class TemplateFault(ConfigurationError):
 class _Environment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Allow the fields of our own records; nothing of a string, a list or a function."""
-        return attr in _fields(type(obj))
+        return attr in getattr(type(obj), "__dataclass_fields__", ())
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Allow `both`, which letter.py puts into the context, and nothing else."""
         return getattr(obj, "__name__", "") == CALLABLE
-
-
-@lru_cache(maxsize=64)
-def _fields(kind: Hashable) -> frozenset[str]:
-    return frozenset(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else frozenset()
 
 
 def environment() -> ImmutableSandboxedEnvironment:
