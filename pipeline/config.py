@@ -163,8 +163,20 @@ class RelaySection(Section):
     )
 
 
+class DkimSection(Section):
+    domain: str = Field(
+        "", description="the domain that signs letters: that of the campaigns' from_mailbox; empty: none"
+    )
+    rsa_selector: str = Field(
+        "",
+        description="the public half of the credential file's dkim_rsa_key is published as SELECTOR._domainkey.DOMAIN",
+    )
+    ed25519_selector: str = Field("", description="the same for dkim_ed25519_key; many receivers check RSA alone")
+
+
 class MailSection(Section):
     relay: RelaySection = RelaySection()
+    dkim: DkimSection = DkimSection()
     sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
     rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")
     per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")
@@ -274,6 +286,10 @@ class SecretSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     master_key: SecretStr = SecretStr("")
     mail_password: SecretStr = SecretStr("")
+    dkim_rsa_key: SecretStr = SecretStr("")  # PEM, PKCS #8, without a passphrase
+    dkim_ed25519_key: SecretStr = SecretStr("")
+    pgp_key: SecretStr = SecretStr("")  # an armoured OpenPGP secret key
+    pgp_passphrase: SecretStr = SecretStr("")
     zones: dict[str, SecretStr] = {}  # zone -> the name to ask under, where a key stands in it
 
 

@@ -16,6 +16,7 @@ from pipeline.data.zone import zones
 from pipeline.domain import ConfigurationError
 from pipeline.ingest.parsers import PARSERS
 
+SECRETS = ("master_key", "mail_password", "dkim_rsa_key", "dkim_ed25519_key", "pgp_key", "pgp_passphrase")
 LENGTH = r"^[0-9]+(\.[0-9]+)?[smhd]$"
 
 
@@ -79,15 +80,14 @@ def show_(example: bool) -> None:
 def present_secrets(loaded: Loaded) -> dict[str, Any]:
     """Return which secrets are set, and none of their values."""
     return {
-        "master_key": bool(loaded.secrets.master_key.get_secret_value()),
-        "mail_password": bool(loaded.secrets.mail_password.get_secret_value()),
+        **{name: bool(getattr(loaded.secrets, name).get_secret_value()) for name in SECRETS},
         "zones": sorted(loaded.secrets.zones),
     }
 
 
 def secret_lines(secrets: Mapping[str, Any]) -> list[str]:
     said = {True: words.text("is set"), False: words.text("is not set")}
-    lines = [f"# {name}: {said[secrets[name]]}" for name in ("master_key", "mail_password")]
+    lines = [f"# {name}: {said[secrets[name]]}" for name in SECRETS]
     return ["", *lines, *(f"# zones.{zone}: {said[True]}" for zone in secrets["zones"])]
 
 
@@ -119,7 +119,7 @@ def undressed(value: Any) -> Any:
     """Return a value that stands on one line with its models as tables."""
     if isinstance(value, list):
         return [undressed(item) for item in value]
-    return value.model_dump() if isinstance(value, BaseModel) else value
+    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
 
 
 def quoted(key: str) -> str:

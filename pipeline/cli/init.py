@@ -23,6 +23,13 @@ CREDENTIALS = """\
 master_key = "{master_key}"
 # The password for the mail relay, if it asks for one:
 # mail_password = ""
+# The private keys that sign letters, as docs/how-to/sign-letters.md says:
+# dkim_rsa_key = '''
+# -----BEGIN PRIVATE KEY-----
+# ...
+# -----END PRIVATE KEY-----
+# '''
+# dkim_ed25519_key, pgp_key and pgp_passphrase likewise.
 # The name to ask under, for zones that hand out keys:
 # zones = {{"dnsbl.example" = "KEY.dnsbl.example"}}
 """
