@@ -18,6 +18,8 @@ from pipeline.render.table import Section, Table
 
 _URL = re.compile(r"https?://[!-~\u00a1-\ufffd]+")
 _MAILBOX = re.compile(r"[!#-'*+./0-9=?A-Z^-~\u00a1-\ufffd-]+@[0-9A-Za-z.\u00a1-\ufffd-]+")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_IPV4 = re.compile(r"[0-9.]{7,15}")
 _BREAK = "<br>\n"
 
 # Mail programs know little of style sheets: what they leave out here costs looks, never words.
@@ -26,14 +28,17 @@ _STYLE = """
 body{margin:0;padding:1.25rem 1rem;background:#fff;color:#1b1f24;
 font:1rem/1.55 system-ui,"Segoe UI","DejaVu Sans",Helvetica,Arial,sans-serif}
 main{max-width:40rem;margin:0 auto;overflow-wrap:break-word}
-h1{font-size:1.3rem;line-height:1.3;margin:0 0 1.25rem}
+h1{font-size:1.25rem;line-height:1.3;margin:0 0 1.25rem}
 h2{font-size:1rem;letter-spacing:.02em;margin:1.9rem 0 .5rem;color:#1f4468}
 h3{font-size:.95rem;letter-spacing:.02em;margin:1.6rem 0 .5rem;color:#1f4468}
 p{margin:.75rem 0}
 ul{margin:.75rem 0;padding-left:1.4rem}
 li{margin:.3rem 0}
 a{color:#0b4f8a}
-.facts{background:#f1f4f7;border-left:.3rem solid #1f4468;padding:.3rem 1rem;margin:0 0 1.5rem}
+.facts{background:#f1f4f7;border-left:.3rem solid #1f4468;padding:.8rem 1rem;margin:0 0 1.5rem}
+.facts div{padding-left:1.2rem;text-indent:-1.2rem}
+.facts div+div.apart{margin-top:.6rem}
+.whole{white-space:nowrap}
 .kept{margin:.35rem 0 .9rem 1.4rem}
 .half{border-top:1px solid #8a939d;margin-top:2rem}
 .listing{border-top:1px solid #8a939d;margin-top:2rem;padding-top:1rem}
@@ -46,7 +51,8 @@ thead th{font-size:.8rem;letter-spacing:.02em}
 thead tr:last-child th{border-bottom:2px solid #1f4468}
 tbody th{padding-top:.9rem}
 td{border-bottom:1px solid #d3d9df}
-@media (max-width:30rem){table{font-size:.75rem}thead th{font-size:.65rem}th,td{padding-right:.4rem}}
+@media (max-width:30rem){table{font-size:.75rem}thead th{font-size:.65rem}th,td{padding-right:.4rem}
+.kept{margin-left:.7rem}}
 @media (prefers-color-scheme:dark){body{background:#14181d;color:#e4e8ec}
 h2,h3,caption strong{color:#b4cfe9}a{color:#8fbdf0}.facts{background:#1e252d;border-color:#6f9cc8}
 thead tr:last-child th{border-color:#6f9cc8}td{border-color:#3a434d}}
@@ -78,7 +84,7 @@ def document(letter: Letter, style: str, body: str, head: str = "") -> str:
 
 def content(letter: Letter) -> str:
     """Return what stands in the body: subject, facts, the halves, the table, the foot."""
-    parts = [_subject(letter), f'<div class="facts">\n{_lines(letter.facts)}\n</div>']
+    parts = [_subject(letter), f'<div class="facts">\n{_facts(letter.facts)}\n</div>']
     if len(letter.halves) == 1:
         [half] = letter.halves
         parts += [_markup(half.prose, "h2"), _listing(letter), _markup(half.closing, "h2")]
@@ -126,6 +132,17 @@ def _linked(line: str) -> str:
     if _MAILBOX.fullmatch(line):
         return f'<a href="mailto:{escape(quote(line, safe="@"))}">{escape(line)}</a>'
     return escape(line)
+
+
+def _facts(text: str) -> str:
+    """Return the facts, a line each; one that follows an empty line stands apart."""
+    parts, apart = [], False
+    for line in text.split("\n"):
+        if line.strip():
+            shown = _TIME.sub(lambda time: f'<span class="whole">{time[0]}</span>', escape(line))
+            parts.append(f'<div class="apart">{shown}</div>' if apart else f"<div>{shown}</div>")
+        apart = not line.strip()
+    return "\n".join(parts)
 
 
 def _lines(text: str) -> str:
@@ -187,9 +204,14 @@ def _section(letter: Letter, section: Section) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    *most, time = cells
-    parts = [*map(escape, most), escape(time).replace("T", "T<wbr>")]  # a narrow screen may part the day from the hour
-    return "<tr>" + "".join(f"<td>{part}</td>" for part in parts) + "</tr>"
+    """Return one line.  A narrow screen may part an IPv6 address at its colons, and the day from the hour."""
+    first, *others, time = cells
+    if _IPV4.fullmatch(first):
+        parts = [f'<td class="whole">{first}</td>']
+    else:
+        parts = [f"<td>{escape(first).replace(':', ':<wbr>')}</td>"]
+    parts += [f"<td>{escape(cell)}</td>" for cell in others]
+    return f"<tr>{''.join(parts)}<td>{escape(time).replace('T', 'T<wbr>')}</td></tr>"
 
 
 # --- languages --------------------------------------------------------------------------------------------------------
