@@ -9,16 +9,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Event, LetterState, WaveState
 from pipeline.store import events, preferences, workers
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
-from pipeline.store.send import LEFT, keep_body
+from pipeline.store.send import LEFT, keep_bodies
 from pipeline.store.tables import (
     attempts,
     campaign_contacts,
@@ -60,7 +61,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A notice's letter."""
+    """A notice's letter.  `body_hash` is what DKIM signs of its body; without one it is made when it is signed."""
 
     notice: Notice
     body: bytes
@@ -68,6 +69,7 @@ class Written:
     locales: str
     language_rule: str
     form: str
+    body_hash: bytes | None = None
 
 
 def planned_waves(connection: Connection) -> list[int]:
@@ -213,31 +215,32 @@ def add_letters(connection: Connection, written: Sequence[Written], lease: Lease
     written = [item for item in written if item.notice.id in mine]
     if not written:
         return
+    digests = keep_bodies(connection, [item.body for item in written], now)
+    values = [_letter(item, digest, now) for item, digest in zip(written, digests, strict=True)]
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = [_letter(connection, item, now) for item in written]
     row = (
         dialect.insert(letters)
         .on_conflict_do_nothing()
         .returning(letters.c.id, letters.c.campaign_id, letters.c.sha256)
     )
     made = connection.execute(row, values).all()
-    data = [{"sha256": bytes(letter.sha256).hex()} for letter in made]
     entries = [
-        events.Entry(Event.LETTER_DRAFTED.value, "letter", letter.id, letter.campaign_id, "", datum)
-        for letter, datum in zip(made, data, strict=True)
+        events.Entry(
+            Event.LETTER_DRAFTED.value,
+            "letter",
+            letter.id,
+            letter.campaign_id,
+            "",
+            {"sha256": bytes(letter.sha256).hex()},
+        )
+        for letter in made
     ]
     events.write(connection, entries, now, by)
-    for item in written:
-        mine_too = (campaign_contacts.c.campaign_id == item.notice.campaign_id) & (
-            campaign_contacts.c.contact_id == item.notice.contact_id
-        )
-        language = {"locales": item.locales, "language_rule": item.language_rule}
-        connection.execute(update(campaign_contacts).where(mine_too).values(**language))
+    connection.execute(SPOKEN_TO, sorted(map(_language, written), key=itemgetter("campaign", "contact")))
     workers.release(connection, notices, Lease(lease.worker_id, {i: lease.claims[i] for i in mine}))
 
 
-def _letter(connection: Connection, item: Written, now: datetime) -> dict[str, Any]:
-    digest = keep_body(connection, item.body, now)
+def _letter(item: Written, digest: bytes, now: datetime) -> dict[str, Any]:
     return {
         "notice_id": item.notice.id,
         "wave_id": item.notice.wave_id,
@@ -247,6 +250,7 @@ def _letter(connection: Connection, item: Written, now: datetime) -> dict[str, A
         "sha256": digest,
         "approved_sha256": digest,
         "bytes": len(item.body),
+        "body_hash": item.body_hash,
         "recipient": item.notice.spelling,
         "message_id": item.message_id,
         "locales": item.locales,
@@ -255,6 +259,21 @@ def _letter(connection: Connection, item: Written, now: datetime) -> dict[str, A
         "send_order": item.notice.send_order,
         "created_at": now,
     }
+
+
+SPOKEN_TO = (  # workers that write at once go through contacts in one order, so that neither waits for the other
+    update(campaign_contacts)
+    .where(
+        campaign_contacts.c.campaign_id == bindparam("campaign"), campaign_contacts.c.contact_id == bindparam("contact")
+    )
+    .values(locales=bindparam("said_in"), language_rule=bindparam("rule"))
+)
+
+
+def _language(item: Written) -> dict[str, Any]:
+    notice = item.notice
+    to = {"campaign": notice.campaign_id, "contact": notice.contact_id}
+    return {**to, "said_in": item.locales, "rule": item.language_rule}
 
 
 def letter_of(connection: Connection, notice_id: int) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from pipeline.store.tables import (
 from pipeline.store.workers import free
 
 DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+LEVEL = 3  # of zlib: a tenth more bytes than at 6, in a third of the time
 LEFT = (  # the contact has it, may have it, or is about to have it
     LetterState.CLAIMED.value,
     LetterState.HANDED.value,
@@ -310,11 +311,21 @@ def shrink(connection: Connection, due: Due, new: bytes, dropped: Mapping[int, s
 
 def keep_body(connection: Connection, body: bytes, now: datetime) -> bytes:
     """Store a letter's bytes once, compressed, and return their SHA-256."""
-    digest = hashlib.sha256(body).digest()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = dialect.insert(bodies).values(sha256=digest, body=zlib.compress(body, 6), at=now)
-    connection.execute(row.on_conflict_do_nothing())
+    [digest] = keep_bodies(connection, [body], now)
     return digest
+
+
+def keep_bodies(connection: Connection, texts: Sequence[bytes], now: datetime) -> list[bytes]:
+    """Store letters' bytes, each once, compressed, and return their SHA-256 in the same order."""
+    digests = [hashlib.sha256(body).digest() for body in texts]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = [
+        {"sha256": digest, "body": zlib.compress(body, LEVEL), "at": now}
+        for digest, body in zip(digests, texts, strict=True)
+    ]
+    if values:
+        connection.execute(dialect.insert(bodies).on_conflict_do_nothing(), values)
+    return digests
 
 
 def shrunk_to(connection: Connection, letter_id: int, sha256: bytes) -> bool:
