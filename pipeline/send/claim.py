@@ -22,6 +22,7 @@ from pipeline.domain import (
     Send,
     Wish,
 )
+from pipeline.send.dkim import header_block, signature_lines
 from pipeline.send.gate import CaseNow, Decision, Gate, decide
 from pipeline.send.head import head
 from pipeline.send.work import BY, Sending
@@ -154,7 +155,8 @@ def _settle(
         )
     if decision.gate is Gate.SHRINK:
         body = run.rewrite(connection, due.notice_id)
-        return store.shrink(connection, due, body, decision.dropped or {}, now, BY)
+        body_hash = run.signing.body_hash(body) if run.signing is not None else None
+        return store.shrink(connection, due, body, decision.dropped or {}, now, BY, body_hash)
     return due
 
 
@@ -177,8 +179,9 @@ def _intend(
     lease = store.claim(connection, [due.id for due, _ in ready], run.worker_id, now, BY)
     letters, values = [], []
     bodies = store.read_bodies(connection, {due.sha256 for due, _ in ready})
+    seal = run.newest_seal(connection)
     for due, slot in ready:
-        top = head(slot)
+        top = _top(run, due, bodies[due.sha256], slot, seal)
         data = top + bodies[due.sha256]
         sender = run.keys.envelope_sender(run.settings.sender, due.id)
         letters.append(Send(due.id, 0, sender, due.recipient, data, max((slot - now).total_seconds(), 0.0)))
@@ -197,3 +200,12 @@ def _intend(
         run.under_way[due.id] = lease
     ids = store.intend(connection, values)
     return tuple(replace(letter, attempt_id=i, envid=f"{i}") for letter, i in zip(letters, ids, strict=True))
+
+
+def _top(run: Sending, due: store.Due, body: bytes, slot: datetime, seal: str) -> bytes:
+    """Return the lines put before a letter's stored bytes: signatures, date, seal."""
+    top = head(slot, seal)
+    if run.signing is None:
+        return top
+    body_hash = due.body_hash or run.signing.body_hash(body)
+    return signature_lines(top + header_block(body), body_hash, run.signing.keys, slot) + top

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
+from pipeline.send.dkim import DkimKeys
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 from pipeline.store.lives import Lease
@@ -29,6 +30,19 @@ class SendSettings:
     guests: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The keys that sign letters, and what makes the hash of a body (32 bytes) where none was kept when it was written."""
+
+    keys: DkimKeys
+    body_hash: Callable[[bytes], bytes]
+
+
+def no_seal(_connection: Connection) -> str:
+    """The newest head of the event log, in hexadecimal: it has none yet."""
+    return ""
+
+
 @dataclass(slots=True)
 class Sending:
     """One run: what it was given, and what is under way."""
@@ -42,6 +56,8 @@ class Sending:
     progress: Progress
     approved: Callable[[Connection, dict[str, Any]], str]
     rewrite: Callable[[Connection, int], bytes]
+    signing: Signing | None = None  # letters leave without a signature
+    newest_seal: Callable[[Connection], str] = no_seal
     unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
     under_way: dict[int, Lease] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)

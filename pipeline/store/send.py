@@ -50,7 +50,7 @@ LEFT = (  # the contact has it, may have it, or is about to have it
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A letter that may be due for sending, with what the gate needs to know."""
+    """A letter that may be due for sending, with what the gate needs to know.  An older release kept no `body_hash`."""
 
     id: int
     wave_id: int
@@ -63,6 +63,7 @@ class Due:
     sha256: bytes
     approved_sha256: bytes
     attempts: int
+    body_hash: bytes | None = None
 
 
 def _held(now: datetime) -> ColumnElement[bool]:
@@ -108,6 +109,7 @@ def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: i
             bytes(row["sha256"]),
             bytes(row["approved_sha256"]),
             row["attempts"],
+            None if row["body_hash"] is None else bytes(row["body_hash"]),
         )
         for row in rows(connection, query)
     ]
@@ -300,13 +302,25 @@ def drop_cases(connection: Connection, notice_id: int, dropped: Mapping[int, str
         connection.execute(update(notice_cases).where(mine).values(dropped_at=now, dropped_why=why))
 
 
-def shrink(connection: Connection, due: Due, new: bytes, dropped: Mapping[int, str], now: datetime, by: str) -> Due:
-    """Put the shrunk letter in the place of the approved one, with an event that holds both hashes."""
+def shrink(
+    connection: Connection,
+    due: Due,
+    new: bytes,
+    dropped: Mapping[int, str],
+    now: datetime,
+    by: str,
+    body_hash: bytes | None = None,
+) -> Due:
+    """Put the shrunk letter in the place of the approved one, with an event that holds both hashes.
+
+    The hash that DKIM signs of its body is another one, too; without one here it is made when the letter is signed.
+    """
     digest = keep_body(connection, new, now)
-    connection.execute(update(letters).where(letters.c.id == due.id).values(sha256=digest, bytes=len(new)))
+    values = {"sha256": digest, "bytes": len(new), "body_hash": body_hash}
+    connection.execute(update(letters).where(letters.c.id == due.id).values(**values))
     data = {"from": due.sha256.hex(), "to": digest.hex(), "dropped": {str(case): why for case, why in dropped.items()}}
     log.write(connection, [log.Entry("letter.shrunk", "letter", due.id, due.campaign_id, "", data)], now, by)
-    return replace(due, sha256=digest)
+    return replace(due, sha256=digest, body_hash=body_hash)
 
 
 def keep_body(connection: Connection, body: bytes, now: datetime) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
+import dkim
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
@@ -49,3 +50,15 @@ def dns(keys: DkimKeys) -> Callable[..., bytes | None]:
         return known.get(name.decode())
 
     return answer
+
+
+def passes(message: bytes, keys: DkimKeys) -> list[bool]:
+    """What dkimpy says of a message's first signatures, one for each key; one that it cannot read is as good as none."""
+    return [_passes(message, place, dns(keys)) for place in range(len(keys.keys))]
+
+
+def _passes(message: bytes, place: int, answer: Callable[..., bytes | None]) -> bool:
+    try:
+        return bool(dkim.DKIM(message).verify(place, dnsfunc=answer))
+    except dkim.DKIMException:
+        return False

@@ -2,22 +2,23 @@
 
 import base64
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.render.body_hash import body_hash
-from pipeline.send.dkim import DkimKeys, signature_lines
+from pipeline.send.dkim import DkimKey, DkimKeys, signature_lines
 from pipeline.send.head import head
 from tests.databases import ROOT
-from tests.send.signers import DOMAIN, dns, signers
+from tests.send.signers import DOMAIN, passes, signers
 
 NOW = datetime(2025, 3, 1, 10, 0, 0, tzinfo=UTC)
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 SEAL = "5a" * 32
 GOLDEN = sorted((ROOT / "tests" / "render" / "golden").glob("*.eml"))
 KINDS = [("rsa",), ("ed25519",), ("rsa", "ed25519")]
@@ -49,17 +50,6 @@ def sent(letter: bytes, keys: DkimKeys, now: datetime = NOW, seal: str = SEAL) -
     return signature_lines(top + letter, body_hash(letter), keys, now) + top + letter
 
 
-def passes(message: bytes, answer: Callable[..., bytes | None], count: int) -> list[bool]:
-    """What dkimpy says of each of the message's signatures; one that it cannot read is as good as none."""
-    said = []
-    for place in range(count):
-        try:
-            said.append(bool(dkim.DKIM(message).verify(place, dnsfunc=answer)))
-        except dkim.DKIMException:
-            said.append(False)
-    return said
-
-
 def signed_names(message: bytes) -> list[str]:
     """The names in h= of the first signature."""
     found = re.search(rb"\bh=([^;]*);", message.partition(b"bh=")[0])
@@ -71,7 +61,7 @@ def signed_names(message: bytes) -> list[str]:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_every_golden_letter_passes_with_every_key(path: Path, kinds: tuple[str, ...]) -> None:
     keys = signers(*kinds)
-    assert passes(sent(path.read_bytes(), keys), dns(keys), len(kinds)) == [True] * len(kinds)
+    assert passes(sent(path.read_bytes(), keys), keys) == [True] * len(kinds)
 
 
 def test_the_same_letter_key_and_second_give_the_same_bytes() -> None:
@@ -90,9 +80,9 @@ def test_rsa_stands_first_and_above_all_else_and_neither_signs_the_other() -> No
         (b"Tocsin-Seal", b""),
     ]
     second = message.index(b"DKIM-Signature:", 1)
-    assert passes(message[second:], dns(keys), 1) == [True]
+    assert passes(message[second:], signers("ed25519")) == [True]
     end = message.index(b"Date:")
-    assert passes(message[:second] + message[end:], dns(keys), 1) == [True]
+    assert passes(message[:second] + message[end:], signers("rsa")) == [True]
 
 
 def test_every_header_that_matters_is_signed_and_from_and_subject_once_more() -> None:
@@ -149,7 +139,7 @@ def test_a_letter_that_was_changed_does_not_pass(change: str) -> None:
     keys = signers()
     message, (old, new) = sent(LETTER, keys), CHANGES[change]
     assert old in message
-    assert passes(message.replace(old, new), dns(keys), 2) == [False, False]
+    assert passes(message.replace(old, new), keys) == [False, False]
 
 
 def test_what_relays_do_to_blanks_and_folds_breaks_nothing() -> None:
@@ -158,14 +148,15 @@ def test_what_relays_do_to_blanks_and_folds_breaks_nothing() -> None:
     changed = message.replace(b"Two addresses\r\n in your", b"Two \t addresses in\r\n\tyour").replace(b"To: ", b"to:  ")
     changed = b"Received: by mx.isp.example\r\n" + changed.replace(b"close it. \r\n\r\n", b"close  it.\r\n")
     assert changed != message
-    assert passes(changed, dns(keys), 2) == [True, True]
+    assert passes(changed, keys) == [True, True]
 
 
 def test_a_key_that_is_not_the_published_one_does_not_pass() -> None:
     keys = signers()
-    other = DkimKeys(DOMAIN, tuple(reversed(keys.keys)))
-    assert passes(sent(LETTER, keys), dns(DkimKeys("isp.example", keys.keys)), 2) == [False, False]
-    assert passes(sent(LETTER, other), dns(other), 2) == [True, True]
+    assert passes(sent(LETTER, keys), DkimKeys("isp.example", keys.keys)) == [False, False]
+    stranger = DkimKeys(DOMAIN, (DkimKey("s2026", generate_private_key(65537, 2048)), DkimKey("e2026", OTHER)))
+    assert passes(sent(LETTER, keys), stranger) == [False, False]
+    assert passes(sent(LETTER, stranger), stranger) == [True, True]
 
 
 def test_a_letter_without_an_author_and_a_time_without_a_zone_are_refused() -> None:
@@ -191,4 +182,4 @@ def test_any_headers_and_any_text_pass_as_they_were_signed(fields: list[tuple[st
     heads = "".join(f"{name}: {value}\r\n" for name, value in [("From", "a@agency.example"), *fields])
     letter = (heads + "\r\n" + "".join(f"{line}\r\n" for line in lines)).encode()
     keys = signers("ed25519")
-    assert passes(sent(letter, keys), dns(keys), 1) == [True]
+    assert passes(sent(letter, keys), keys) == [True]
