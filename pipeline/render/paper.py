@@ -69,8 +69,9 @@ _STYLE = """
 @page{size:%(page)s;margin:20mm %(right)s 20mm %(left)s;
 @bottom-left{content:"%(reference)s";font:8pt "DejaVu Sans",sans-serif;color:#333}
 @bottom-right{content:counter(page) " / " counter(pages);font:8pt "DejaVu Sans",sans-serif;color:#333}}
-@page:first{margin-top:15mm;background:%(folds)s}
+@page:first{margin-top:15mm}
 body{margin:0;color:#000;font:9.5pt/1.42 "DejaVu Serif",serif}
+.fold{position:absolute;left:calc(4mm - %(left)s);border-top:.2mm solid #777}
 .letterhead{height:calc(%(top)s - 15mm);font:bold 11pt/1.35 "DejaVu Sans",sans-serif;color:#1f4468}
 .sender{font:6.5pt/1.3 "DejaVu Sans",sans-serif;color:#000;white-space:nowrap}
 .window{width:85mm;font-family:"DejaVu Sans",sans-serif}
@@ -80,7 +81,7 @@ h1{font:bold 11pt/1.35 "DejaVu Sans",sans-serif;margin:8mm 0 4mm}
 h2,h3{font:bold 9.5pt/1.35 "DejaVu Sans",sans-serif;margin:4.5mm 0 1.2mm;color:#1f4468;break-after:avoid}
 h3{font-size:9pt}
 p{margin:1.8mm 0;orphans:2;widows:2}
-ul{margin:1.8mm 0;padding-left:5mm}
+ul{margin:1.8mm 0;padding-left:5mm;break-before:avoid}
 li{margin:.6mm 0}
 a{color:#000;text-decoration:none}
 .facts{border:.4pt solid #1f4468;padding:2mm 3mm;margin:0 0 4mm;font:8.5pt/1.45 "DejaVu Sans",sans-serif;
@@ -88,7 +89,7 @@ break-inside:avoid}
 .facts div{padding-left:4mm;text-indent:-4mm}
 .facts .apart{margin-top:1.5mm}
 .whole{white-space:nowrap}
-.kept{margin:.8mm 0 2mm 5mm;break-inside:avoid;font-family:"DejaVu Sans",sans-serif;font-size:8.5pt}
+.kept{margin:.8mm 0 2mm 5mm;break-inside:avoid;break-before:avoid;font-family:"DejaVu Sans",sans-serif;font-size:8.5pt}
 .half+.half{border-top:.4pt solid #666;margin-top:6mm}
 .listing{border-top:.4pt solid #666;margin-top:6mm;padding-top:3mm}
 table{border-collapse:collapse;width:100%%;font:8.5pt/1.3 "DejaVu Sans",sans-serif}
@@ -126,7 +127,11 @@ def source(letter: Letter, sheet: Sheet) -> str:
     ]
     sender = f'<div class="sender">{escape(" · ".join(sheet.sender[0]))}</div>'
     window = sheet.size is Size.A4  # a No. 10 envelope bears its sender itself
-    body = f"""<div class="letterhead">{_BREAK.join(dict.fromkeys(names))}{"" if window else sender}</div>
+    folds = "".join(
+        f'<div class="fold" style="top:calc({top} - 15mm);width:{length}"></div>\n'
+        for top, length in _FOLDS[sheet.size]
+    )
+    body = f"""{folds}<div class="letterhead">{_BREAK.join(dict.fromkeys(names))}{"" if window else sender}</div>
 <div class="window">{sender if window else ""}
 <div class="recipient">{_BREAK.join(map(escape, recipient))}</div></div>
 <main>
@@ -147,11 +152,8 @@ def fitted(lines: Sequence[str]) -> tuple[int, list[str]] | None:
 
 
 def _style(sheet: Sheet, points: int) -> str:
-    folds = ",".join(
-        f"linear-gradient(#888,#888) 3mm {top}/{length} .2mm no-repeat" for top, length in _FOLDS[sheet.size]
-    )
     reference = "".join(letter for letter in sheet.reference if letter.isalnum() or letter == "-")
-    return _STYLE % {**_SIZES[sheet.size], "folds": folds, "reference": reference, "points": points}
+    return _STYLE % {**_SIZES[sheet.size], "reference": reference, "points": points}
 
 
 def _laid_out(page: str) -> "Document":
