@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from babel import Locale
 
+from pipeline.data.asked_headers import MOST, NotAsked, asked_header
 from pipeline.domain import Address
 from pipeline.resolve.mailbox import normalise
 from pipeline.resolve.openpgp import NotAKey
@@ -22,16 +23,10 @@ FORMATS = ("inline", "csv", "xarf")
 ROUTES = ("direct", "copy", "digest", "partner")
 MAX_TEXT = 500  # characters of a reason, a title, a source
 MAX_HEADER = 200  # characters of one header's value
-MAX_HEADERS = 10
 MAX_DAYS = 3660
 WIDEST = {4: 8, 6: 19}  # a word on a wider range is a slip
 
 _LANGUAGES = {"en": "en", "fr": "fr", "fr_ca": "fr_CA"}
-_HEADER = re.compile(r"X(-[A-Za-z0-9]{1,20}){1,5}")
-# what the letter sets itself, what others add on the way, and what a receiving server trusts
-_NOT_OURS = re.compile(
-    r"x-(tocsin|auto-response|spam|virus|original|envelope|forwarded|authentication|received|sender|mailer|dkim|arc)\b.*"
-)
 _BAD = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NO_COUNTRY = frozenset({"ZZ", "XA", "XB", "EZ", "QO", "UN"})  # CLDR's codes for what is none
 
@@ -142,16 +137,17 @@ def words(text: str) -> str:
 
 
 def header(text: str) -> tuple[str, str]:
-    """Return the name and value of "X-Name: value"."""
+    """Return the name and value of "X-Name: value"; which ones may be asked for says data/asked_headers.py."""
     name, colon, value = text.strip(" ").partition(":")
     if not colon:
         raise Wrong("header")
-    if not _HEADER.fullmatch(name) or _NOT_OURS.fullmatch(name.lower()):
-        raise Wrong("header_name")
-    value = value.strip(" ")
-    if not 0 < len(value) <= MAX_HEADER or not re.fullmatch(r"[ -~]+", value):
+    try:
+        found = asked_header(name, value.strip(" "))
+    except NotAsked as error:
+        raise Wrong(error.code) from None
+    if len(found[1]) > MAX_HEADER:
         raise Wrong("header_value")
-    return name, value
+    return found
 
 
 def headers(text: str) -> dict[str, str]:
@@ -167,7 +163,7 @@ def headers(text: str) -> dict[str, str]:
 
 def enough(found: Mapping[str, str]) -> dict[str, str]:
     """Return headers by name, if they are not too many."""
-    if len(found) > MAX_HEADERS:
+    if len(found) > MOST:
         raise Wrong("headers")
     return dict(sorted(found.items()))
 

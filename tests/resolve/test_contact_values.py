@@ -34,6 +34,8 @@ from tests.resolve.keys import PRIVATE, PUBLIC
         (values.moment, "2027-01-01T02:00:00+02:00", datetime(2027, 1, 1, tzinfo=UTC)),
         (values.words, "  Rés. d'Exemple\u00a0: « essai » ", "Rés. d'Exemple\u00a0: « essai »"),
         (values.header, "X-Desk:  queue 7 ", ("X-Desk", "queue 7")),
+        (values.header, "auto-submitted: auto-generated", ("Auto-Submitted", "auto-generated")),
+        (values.header, "X-Auto-Response-Suppress: OOF", ("X-Auto-Response-Suppress", "OOF")),
         (values.headers, "X-B: 2\n\nX-A: 1\n", {"X-A": "1", "X-B": "2"}),
         (values.public_key, PUBLIC, PUBLIC.strip()),
     ],
@@ -69,15 +71,15 @@ def test_what_is_right_takes_one_form(read: Callable[[str], Any], text: str, exp
         (
             values.header,
             (
-                *("Auto-Submitted: no", "Bcc: a@isp.example", "Subject: x", "x-desk: 1", "X-: 1", "X-A B: 1"),
-                *("X-Auto-Response-Suppress: All", "X-Tocsin-Reference: 1", "X-Spam-Status: No", "X-Original-To: a"),
+                *("Bcc: a@isp.example", "Subject: x", "x-desk: 1", "X-: 1", "X-A B: 1"),
+                *("X-Auto-Response-Other: 1", "X-Tocsin-Reference: 1", "X-Spam-Status: No", "X-Original-To: a"),
                 *("\nX-Desk: 1", "X-Desk\n: 1", ": 1"),
             ),
             "header_name",
         ),
         (
             values.header,
-            ("X-Desk: ", "X-Desk: a\nBcc: b", "X-Desk: a\rb", f"X-Desk: {'x' * 201}", "X-Desk: é"),
+            ("X-Desk: ", "X-Desk: a\nBcc: b", "X-Desk: a\rb", f"X-Desk: {'x' * 201}", "X-Desk: é", "Precedence: high"),
             "header_value",
         ),
         (values.headers, ("X-Ab: 1\nX-AB: 2", "X-A: 1\nX-A: 1"), "double_header"),
