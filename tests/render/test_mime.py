@@ -4,6 +4,7 @@ import quopri
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,8 @@ from pipeline.render import mime
 from pipeline.render.mime import Headers
 
 
-def _headers(**changes: str) -> Headers:
-    settings = {
+def _headers(**changes: Any) -> Headers:
+    settings: dict[str, Any] = {
         "from_name": "Example Agency",
         "from_mailbox": "letters@agency.example",
         "reply_to": "replies@agency.example",
@@ -50,6 +51,7 @@ def test_a_message_has_these_headers_in_this_order_and_no_others() -> None:
         b"Subject: A subject\r\n"
         b"Message-ID: <a.1@agency.example>\r\n"
         b"In-Reply-To: <b@agency.example>\r\n"
+        b"References: <b@agency.example>\r\n"
         b"MIME-Version: 1.0\r\n"
         b"Content-Type: text/plain; charset=utf-8\r\n"
         b"Content-Transfer-Encoding: quoted-printable\r\n"
@@ -57,7 +59,9 @@ def test_a_message_has_these_headers_in_this_order_and_no_others() -> None:
         b"\r\n"
         b"Text\r\n"
     )
-    assert b"In-Reply-To" not in mime.build(_headers(), "Text\n")
+    alone = mime.build(_headers(), "Text\n")
+    assert b"In-Reply-To" not in alone
+    assert b"References" not in alone
 
 
 def test_the_date_line_is_made_apart_in_utc() -> None:
@@ -121,7 +125,8 @@ def test_subject_and_senders_name_read_back_as_they_were(subject: str, name: str
         ("Agency", "From: Agency <letters@agency.example>"),
         ("Agency, Inc.", 'From: "Agency, Inc." <letters@agency.example>'),
         ('The "A" \\ B', r'From: "The \"A\" \\ B" <letters@agency.example>'),
-        ("Agence de sécurité", "From: =?utf-8?q?Agence_de_s=C3=A9curit=C3=A9?= <letters@agency.example>"),
+        ("Agence de sécurité", "From: Agence de =?utf-8?q?s=C3=A9curit=C3=A9?= <letters@agency.example>"),
+        ("Sûreté, Inc.", "From: =?utf-8?q?S=C3=BBret=C3=A9=2C_Inc=2E?= <letters@agency.example>"),
         ("=?utf-8?q?x?=", "From: =?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3F=3D?= <letters@agency.example>"),
         ("", "From: <letters@agency.example>"),
     ],
