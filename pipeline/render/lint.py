@@ -1,60 +1,29 @@
 """Do a letter's languages say the same, and is each written as its readers write?
 
-Pure: a letter's sources in, what is wrong with them out.  A build and `template lint` fail on any problem; approval of
-a wave needs none.  Typography: Office québécois de la langue française for fr_CA, Imprimerie nationale for fr.
+Pure: a letter's sources in, what is wrong with them out.  A build and `template lint` fail on any problem; importing a
+letter and approving a wave need none.  What is compared stands in lint_parity.py, how it is worded in lint_words.py,
+whether it can be written for every notice in lint_samples.py; a campaign's settings are looked at in lint_faces.py.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 from pipeline.domain import ConfigurationError
-from pipeline.render import catalogue, front, templating
+from pipeline.render import catalogue, front, lint_parity, lint_samples, lint_words, templating
 from pipeline.render.catalogue import Say
 from pipeline.render.front import FrontMatter
-from pipeline.render.letter import BLOCKS, names_of, source
+from pipeline.render.letter import BLOCKS, SHARED, names_of, source
+from pipeline.render.lint_parity import literals
+from pipeline.render.problem import Problem
 
-LENGTH_APART = 0.15  # of the first locale's length
+LENGTH_APART = lint_samples.LENGTH_APART
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_TAG_ENDS_TEXT = re.compile(r"^(?!\s*{%).*%}$|^\s*{%.*%}[^{}]+{%.*%}$")
-_MARKDOWN = re.compile(r"\*\*|`|\]\(|^#|^>|__", re.MULTILINE)
-_COLON = "(?<!https)(?<!http)(?<!mailto):"
-_TYPOGRAPHY: Mapping[str, Mapping[str, re.Pattern[str]]] = {
-    "en": {
-        "a no-break space before punctuation": re.compile(r"\u00a0[:;!?]"),
-        "French quotation marks": re.compile("[«»]"),
-        "a space before punctuation": re.compile(r"\w [:;!?,.](?:\s|$)"),
-    },
-    "fr_CA": {
-        "a colon without a no-break space before it": re.compile(rf"(?<!\u00a0){_COLON}"),
-        "a space before ; ! or ?": re.compile(r"[ \u00a0][;!?]"),
-    },
-    "fr": {
-        "a : ; ! or ? without a no-break space before it": re.compile(rf"(?<!\u00a0)(?:{_COLON}|[;!?])"),
-    },
-}
-_EVERYWHERE = {
-    "a narrow no-break space, which old mail programs show as a box": re.compile("\u202f"),
-    "a tab": re.compile("\t"),
-    "Markdown": _MARKDOWN,
-    "a curly apostrophe or quotation mark": re.compile("[‘’“”]"),
-}
-_FRENCH = {
-    "a guillemet without its no-break space": re.compile(r"«(?!\u00a0)|(?<!\u00a0)»"),
-    "an English quotation mark": re.compile('"'),
-}
+_TEMPLATE = ".txt.j2"
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing to mend: in which source, a code (docs/reference/letters.md), and what it is."""
-
-    source: str
-    code: str
-    detail: str
+Trees = Mapping[str, nodes.Template]
 
 
 def check(sources: Mapping[str, str]) -> list[Problem]:
@@ -66,76 +35,132 @@ def check(sources: Mapping[str, str]) -> list[Problem]:
         matter = front.parse(sources[front.NAME], sources[front.TOPICS])
     except ConfigurationError as error:
         return [Problem(front.NAME, "unreadable", f"{error.what} {error.why}".strip())]
-    names = names_of(matter)
+    trees, problems = _trees(sources, matter)
+    if problems:
+        return problems
+    problems = [*_matter(matter), *_parity(trees, matter), *_stale(sources, matter), *_lengths(trees, matter)]
+    problems += _words(sources, matter)
+    unsayable = list(_messages(sources, matter, trees.values()))
+    problems += unsayable
+    if any(problem.code in ("unreadable", "missing", "fuzzy", "placeholders") for problem in unsayable):
+        return problems  # no letter can be written
+    undefined = list(lint_samples.undefined(trees, sources, matter))
+    return problems + (undefined or list(lint_samples.written(sources, matter)))
+
+
+def unused(letters: Iterable[Mapping[str, str]]) -> list[Problem]:
+    """Return the sources that none of these letters includes; all letters that share sources must be among them."""
+    every: set[str] = set()
+    included: set[str] = set()
+    for sources in letters:
+        every |= {name for name in sources if name.endswith(_TEMPLATE)}
+        try:
+            mains = names_of(front.parse(source(sources, front.NAME), source(sources, front.TOPICS)))
+            included |= {*mains, *(part for name in mains for part in templating.parts(name, sources))}
+        except ConfigurationError:
+            return []  # `check` says what is wrong with that one
+    return [Problem(name, "unused", "no letter includes it") for name in sorted(every - included)]
+
+
+def _trees(sources: Mapping[str, str], matter: FrontMatter) -> tuple[dict[str, nodes.Template], list[Problem]]:
+    """Return every template, parsed, what it includes put in its place; and those that cannot be."""
     every = {**sources, **{f"subject.{locale}": text for locale, text in matter.subjects.items()}}
+    partials = [name for name in sources if name.endswith(_TEMPLATE) and name not in names_of(matter)]
     trees: dict[str, nodes.Template] = {}
-    problems: list[Problem] = []
-    for name in (*names, *(f"subject.{locale}" for locale in matter.locales)):
+    problems = []
+    for name in (*names_of(matter), *(f"subject.{locale}" for locale in matter.locales), *partials):
         try:
             trees[name] = templating.tree(name, every)
         except ConfigurationError as error:
             problems.append(Problem(name, "unreadable", f"{error.what} {error.why}".strip()))
-    if problems:
-        return problems
-    subjects = {locale: trees[f"subject.{locale}"] for locale in matter.locales}
-    prose = {locale: trees[f"{locale}.txt.j2"] for locale in matter.locales}
-    problems += _parity(prose, "{}.txt.j2")
-    problems += _parity(subjects, "subject.{}")
-    problems += _lengths(prose)
-    problems += _messages(sources, matter, trees.values())
-    problems += _line_ends(sources, names)
+    return trees, problems
+
+
+def _matter(matter: FrontMatter) -> Iterator[Problem]:
+    if matter.revision < 1:
+        yield Problem(front.NAME, "unreadable", "`revision` is 1 or more")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", matter.name):
+        yield Problem(front.NAME, "unreadable", "`name` is up to 40 small letters, digits and hyphens")
+    if not matter.topics:
+        yield Problem(front.TOPICS, "unreadable", "it has no topic")
+
+
+def _parity(trees: Trees, matter: FrontMatter) -> Iterator[Problem]:
+    """Compare the languages, partials first: what is wrong there would be told again of every letter that includes them."""
+    apart = False
+    for stem in sorted(_stems(trees, matter)):
+        here = {
+            locale: trees[f"{stem}{locale}{_TEMPLATE}"]
+            for locale in matter.locales
+            if f"{stem}{locale}{_TEMPLATE}" in trees
+        }
+        for locale in set(matter.locales) - here.keys():
+            yield Problem(f"{stem}{locale}{_TEMPLATE}", "missing", "the other languages have it")
+        if len(here) > 1:
+            found = list(lint_parity.check(here, f"{stem}{{}}{_TEMPLATE}", ()))
+            apart = apart or bool(found)
+            yield from found
+    if not apart:
+        yield from lint_parity.check(
+            {locale: trees[f"{locale}{_TEMPLATE}"] for locale in matter.locales}, f"{{}}{_TEMPLATE}", BLOCKS
+        )
+    yield from lint_parity.check({locale: trees[f"subject.{locale}"] for locale in matter.locales}, "subject.{}", ())
+
+
+def _stems(trees: Trees, matter: FrontMatter) -> set[str]:
+    """Return the names of partials and notes without their locale: "said."."""
+    ends = {f"{locale}{_TEMPLATE}" for locale in matter.locales}
+    return {name[: -len(end)] for name in trees for end in ends if name.endswith(f".{end}")}
+
+
+def _stale(sources: Mapping[str, str], matter: FrontMatter) -> Iterator[Problem]:
+    """A translation bears the fingerprint of the text that it was made from."""
+    first, *others = matter.locales
+    models = {
+        f"{locale}{_TEMPLATE}": f"{sources[f'{first}{_TEMPLATE}']}\n{matter.subjects[first]}" for locale in others
+    }
+    for name in sources:
+        for locale in others:
+            model = name.removesuffix(f".{locale}{_TEMPLATE}") + f".{first}{_TEMPLATE}"
+            if name.endswith(f".{locale}{_TEMPLATE}") and model in sources:
+                models[name] = sources[model]
+    for name, model in sorted(models.items()):
+        wanted, has = front.fingerprint(model), matter.translated.get(name, "no fingerprint")
+        if has != wanted:
+            where = front.TOPICS if name.count(".") > 2 else front.NAME
+            detail = f"made from another text ({has}); once it says the same, write in {where}: {name!r} = {wanted!r}"
+            yield Problem(name, "stale", detail)
+
+
+def _lengths(trees: Trees, matter: FrontMatter) -> Iterator[Problem]:
+    sizes = {locale: len(" ".join(literals(trees[f"{locale}{_TEMPLATE}"]).split())) for locale in matter.locales}
+    first = matter.locales[0]
+    for locale, size in sizes.items():
+        if abs(size - sizes[first]) > LENGTH_APART * sizes[first]:
+            yield Problem(f"{locale}{_TEMPLATE}", "length", f"{size} characters; {first} has {sizes[first]}")
+
+
+def _words(sources: Mapping[str, str], matter: FrontMatter) -> Iterator[Problem]:
+    """Look at the words of each source by itself; of shared parts, all words come from the .po files."""
+    every = {**sources, **{f"subject.{locale}": text for locale, text in matter.subjects.items()}}
+    for name, text in every.items():
+        locale = _locale(name, matter)
+        if name.endswith(_TEMPLATE):
+            yield from lint_words.line_ends(name, text)
+        if name.endswith(_TEMPLATE) or name.startswith("subject."):
+            own = literals(templating.environment().parse(text))
+            yield from lint_words.check(name, locale, [own]) if locale else lint_words.literal(name, own)
     for locale in matter.locales:
-        problems += _typography(f"{locale}.txt.j2", locale, _literals(prose[locale]))
-        problems += _typography(f"subject.{locale}", locale, _literals(subjects[locale]))
-        words = [
-            text
-            for topic in matter.topics.values()
-            for text in (topic[locale].name, topic[locale].a, topic[locale].the)
-        ]
-        problems += _typography(front.NAME, locale, words)
-    return problems
+        for topic, words in matter.topics.items():
+            forms = words[locale]
+            named = (forms.name, forms.a, forms.the, forms.short)
+            yield from lint_words.check(f"{front.TOPICS}, {topic}", locale, named)
 
 
-def _parity(trees: Mapping[str, nodes.Template], named: str) -> Iterable[Problem]:
-    """Compare each language with the first: the same names, the same fields, the same blocks."""
-    (_, model), *others = trees.items()
-    for locale, tree in others:
-        for code, parts in (("names", _names), ("fields", _fields), ("blocks", _blocks)):
-            apart = sorted(parts(model) ^ parts(tree))
-            if apart:
-                yield Problem(named.format(locale), code, f"only in one language: {', '.join(apart)}")
-    for locale, tree in trees.items():
-        missing = set(BLOCKS) - _blocks(tree)
-        if missing and named.endswith(".j2"):
-            yield Problem(named.format(locale), "blocks", f"missing: {', '.join(sorted(missing))}")
-
-
-def _names(tree: nodes.Template) -> set[str]:
-    return meta.find_undeclared_variables(tree)
-
-
-def _fields(tree: nodes.Template) -> set[str]:
-    return {node.attr for node in tree.find_all(nodes.Getattr)}
-
-
-def _blocks(tree: nodes.Template) -> set[str]:
-    return {node.name for node in tree.find_all(nodes.Block)}
-
-
-def _literals(tree: nodes.Template) -> list[str]:
-    """Return a template's own words, with U+FFFC where a value stands."""
-    parts: list[str] = []
-    for output in tree.find_all(nodes.Output):
-        parts += [node.data if isinstance(node, nodes.TemplateData) else "\ufffc" for node in output.nodes]
-    return ["".join(parts)]
-
-
-def _lengths(prose: Mapping[str, nodes.Template]) -> Iterable[Problem]:
-    sizes = {locale: len(" ".join("".join(_literals(tree)).split())) for locale, tree in prose.items()}
-    (first, model), *others = sizes.items()
-    for locale, size in others:
-        if abs(size - model) > LENGTH_APART * model:
-            yield Problem(f"{locale}.txt.j2", "length", f"{size} characters; {first} has {model}")
+def _locale(name: str, matter: FrontMatter) -> str:
+    """Return the language that a source is written in; nothing for one that all languages share."""
+    stem = name.removesuffix(_TEMPLATE).rpartition(".")[2]
+    return stem if stem in matter.locales and name not in SHARED else ""
 
 
 def _messages(sources: Mapping[str, str], matter: FrontMatter, trees: Iterable[nodes.Template]) -> Iterable[Problem]:
@@ -157,22 +182,4 @@ def _messages(sources: Mapping[str, str], matter: FrontMatter, trees: Iterable[n
                 yield Problem(name, "fuzzy" if entry.fuzzy else "missing", message)
             elif set(_PLACEHOLDER.findall(message)) != set(_PLACEHOLDER.findall(entry.translation)):
                 yield Problem(name, "placeholders", message)
-        yield from _typography(name, locale, [entry.translation for entry in found.values()])
-
-
-def _line_ends(sources: Mapping[str, str], names: Iterable[str]) -> Iterable[Problem]:
-    """A tag that ends a line of text takes the line's end with it and glues two words together."""
-    for name in names:
-        for number, line in enumerate(sources[name].split("\n"), 1):
-            if _TAG_ENDS_TEXT.match(line):
-                yield Problem(name, "glued", f"line {number} ends in a tag")
-
-
-def _typography(name: str, locale: str, texts: Iterable[str]) -> Iterable[Problem]:
-    rules = {**_EVERYWHERE, **_TYPOGRAPHY.get(locale, {}), **(_FRENCH if locale.startswith("fr") else {})}
-    for text in texts:
-        for what, pattern in rules.items():
-            found = pattern.search(text)
-            if found:
-                near = text[max(0, found.start() - 20) : found.end() + 20].strip()
-                yield Problem(name, "typography", f"{what}: {near!r}")
+        yield from lint_words.check(name, locale, [entry.translation for entry in found.values()])

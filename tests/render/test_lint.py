@@ -3,17 +3,27 @@ import re
 import pytest
 
 from pipeline.render import lint
+from pipeline.render.front import KINDS
+from pipeline.render.problem import Problem
 from tests.render.written import sources
 
 NB = "\u00a0"
 
 
-def test_the_shipped_letter_has_no_problem() -> None:
-    assert lint.check(sources()) == []
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shipped_letter_has_no_problem(kind: str) -> None:
+    assert lint.check(sources(kind)) == []
 
 
-def _changed(name: str, old: str, new: str) -> set[tuple[str, str]]:
-    given = sources()
+def test_every_shipped_source_is_used_by_a_letter() -> None:
+    assert lint.unused(map(sources, KINDS)) == []
+    assert lint.unused([{**sources(kind), "more.en.txt.j2": "More."} for kind in KINDS]) == [
+        Problem("more.en.txt.j2", "unused", "no letter includes it")
+    ]
+
+
+def _changed(name: str, old: str, new: str, kind: str = "first") -> set[tuple[str, str]]:
+    given = sources(kind)
     assert old in given[name]
     return {(problem.source, problem.code) for problem in lint.check({**given, name: given[name].replace(old, new, 1)})}
 
@@ -22,8 +32,8 @@ def _changed(name: str, old: str, new: str) -> set[tuple[str, str]]:
     ("name", "old", "new", "source", "code"),
     [
         ("fr_CA.txt.j2", "{{ guidance }}", "https://agency.example/", "fr_CA.txt.j2", "names"),
-        ("said.fr.txt.j2", "s.observed and s.one", "s.one", "fr.txt.j2", "clean"),
-        ("said.en.txt.j2", "s.address", "s.extra", "fr.txt.j2", "fields"),
+        ("said.fr.txt.j2", "s.observed and s.one", "s.one", "said.fr.txt.j2", "order"),
+        ("said.en.txt.j2", "s.address", "s.extra", "said.fr.txt.j2", "fields"),
         ("fr.txt.j2", "{% block closing %}", "{% block fin %}", "fr.txt.j2", "blocks"),
         ("letter.toml", "IP addresses{% endif %}'", "{{ reference }}{% endif %}'", "subject.fr", "names"),
         ("fr_CA.txt.j2", "Bonjour,", "Bonjour, " + "mot " * 200, "fr_CA.txt.j2", "length"),
@@ -36,7 +46,7 @@ def _changed(name: str, old: str, new: str) -> set[tuple[str, str]]:
         ("fr.txt.j2", "Bonjour,", "Bonjour!", "fr.txt.j2", "typography"),
         ("fr.txt.j2", "Bonjour,", "Bonjour !", "fr.txt.j2", "typography"),
         ("fr.txt.j2", "Bonjour,", "Bonjour\u202f!", "fr.txt.j2", "typography"),
-        ("fr.txt.j2", "Bonjour,", f"Bonjour{NB}! https://agency.example/", "fr.txt.j2", "clean"),
+        ("fr.txt.j2", "Bonjour,", f"Bonjour{NB}! https://agency.example/", "fr.txt.j2", "literal"),
         ("en.txt.j2", "Hello,", "Hello :", "en.txt.j2", "typography"),
         ("en.txt.j2", "Hello,", "**Hello**", "en.txt.j2", "typography"),
         ("en.txt.j2", "Hello,", "It\u2019s", "en.txt.j2", "typography"),
