@@ -269,6 +269,9 @@ class CampaignSection(Section):
     )
     html: bool = Field(False, description="letters have an HTML twin of their text")
     multilingual: bool = Field(False, description="two languages as RFC 8255 parts; few mail programs show them")
+    bilingual_pages: list[Literal["guidance", "participants", "instructions", "verification", "privacy"]] = Field(
+        [], description="pages that are in both languages at one address"
+    )
     pgp_sign: bool = Field(False, description="sign letters with the OpenPGP key of the credential file")
     privacy: dict[Literal["en", "fr"], str] = Field(
         {}, description="page: how personal information is handled; may be left out"
