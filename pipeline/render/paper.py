@@ -110,7 +110,7 @@ def pdf(letter: Letter, sheet: Sheet) -> Printed:
     Raises ConfigurationError without WeasyPrint, ValueError for a recipient whose lines do not fit the window.
     """
     page = source(letter, sheet)
-    document = _laid_out(page)
+    document = laid_out(page)
     identifier = hashlib.sha256(page.encode()).hexdigest()[:32].encode()
     return Printed(document.write_pdf(pdf_identifier=identifier, **_VARIANT), len(document.pages))
 
@@ -156,19 +156,17 @@ def _style(sheet: Sheet, points: int) -> str:
     return _STYLE % {**_SIZES[sheet.size], "reference": reference, "points": points}
 
 
-def _laid_out(page: str) -> "Document":
+def laid_out(page: str) -> "Document":
+    """Return a page's source as sheets.  Raises ConfigurationError without WeasyPrint."""
     try:
         from weasyprint import HTML  # heavy, and an extra: only who prints needs it
+        from weasyprint.urls import URLFetcher
     except ImportError:
         _missing("the package weasyprint is not installed")
     except OSError as error:  # it loads Pango by name
         _missing(str(error).splitlines()[0])
 
-    return HTML(string=page, url_fetcher=_refuse).render(**_VARIANT)
-
-
-def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
-    raise ValueError(f"a letter loads nothing: {url}")
+    return HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=(), fail_on_errors=True)).render(**_VARIANT)
 
 
 def _missing(why: str) -> NoReturn:
