@@ -21,18 +21,23 @@ def problem(sender: str, recipient: str, data: bytes, extensions: Set[str]) -> t
     """Return the stage and the refusal that we give ourselves, or None if the letter may be offered to the relay.
 
     About the recipient: stage rcpt.  About the sender or the message, which are our own work: stage mail.  `extensions`
-    are those the relay offered, in lower case.
+    are those the relay offered, in lower case.  A header outside ASCII needs SMTPUTF8, a body outside it 8BITMIME.
     """
     if not data.endswith(b"\r\n") or not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
         return "mail", Reply(554, "5.6.0", f"{OURS}the message has a line end that is not CRLF")
-    if not data.isascii() and "8bitmime" not in extensions:
-        return "mail", Reply(554, "5.6.3", f"{OURS}the relay does not offer 8BITMIME")
     if not (sender.isascii() and _is_mailbox(sender)):
         return "mail", Reply(553, "5.1.7", f"{OURS}the sender is not a mailbox that can be written in ASCII")
     if not _is_mailbox(recipient):
         return "rcpt", Reply(553, "5.1.3", f"{OURS}the recipient is not a mailbox with an A-label domain")
-    if not recipient.isascii() and "smtputf8" not in extensions:
+    if not recipient.isascii() and "smtputf8" not in extensions:  # first: it is this letter that cannot go, not us
         return "rcpt", Reply(553, "5.6.7", f"{OURS}the relay does not offer SMTPUTF8")
+    if data.isascii():
+        return None
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head.isascii() and "smtputf8" not in extensions:
+        return "mail", Reply(554, "5.6.7", f"{OURS}a header is outside ASCII, and the relay does not offer SMTPUTF8")
+    if not body.isascii() and "8bitmime" not in extensions:
+        return "mail", Reply(554, "5.6.3", f"{OURS}the relay does not offer 8BITMIME")
     return None
 
 
@@ -49,9 +54,9 @@ def mail_from(sender: str, recipient: str, data: bytes, envid: str, extensions: 
     words = [f"MAIL FROM:<{sender}>"]
     if "size" in extensions:
         words.append(f"SIZE={len(data)}")
-    if not data.isascii():
+    if not data.isascii() and "8bitmime" in extensions:
         words.append("BODY=8BITMIME")
-    if not recipient.isascii():
+    if not recipient.isascii() or not data.partition(b"\r\n\r\n")[0].isascii():  # RFC 6531 section 3.4
         words.append("SMTPUTF8")
     if "dsn" in extensions:
         words.append("RET=HDRS")

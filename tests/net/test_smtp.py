@@ -21,6 +21,7 @@ from pipeline.net.smtp import Answer, Message, RelaySettings, relay
 from pipeline.sandbox.mail_rules import ACCEPT, POLICY, REFUSE, Rule
 from pipeline.sandbox.mail_server import OFFERS, MailServer, serve
 from pipeline.sandbox.thread import in_thread
+from pipeline.send.replies import Kind, judge
 from tests.system.presence import needs
 
 TEXT = b"From: a@agency.example\r\nMessage-ID: <%d@agency.example>\r\n\r\nHello\r\n"
@@ -448,6 +449,44 @@ def test_a_local_part_outside_ascii_goes_where_smtputf8_is_offered(sink: Sink) -
     assert result.reply == 250
     assert [kept.recipient for kept in server.messages()] == ["ünï@isp.example"]
     assert [line for _, line in server.commands][2] == "RCPT TO:<ünï@isp.example> NOTIFY=FAILURE,DELAY"
+
+
+INTERNATIONAL = (
+    "From: a@agency.example\r\nTo: ünï@isp.example\r\nMessage-ID: <1@agency.example>\r\n\r\nHello\r\n".encode()
+)
+
+
+def test_a_header_outside_ascii_goes_where_smtputf8_is_offered_and_arrives_as_written(sink: Sink) -> None:
+    server = sink(offers=("PIPELINING", "SMTPUTF8", "8BITMIME"))
+    to_it, beside = hand_over(
+        settings_for(server, connections=1),
+        letter(1, "ünï@isp.example", data=INTERNATIONAL),
+        letter(2, data=INTERNATIONAL),
+    )
+    assert (to_it.reply, beside.reply) == (250, 250)
+    assert {kept.sha256 for kept in server.messages()} == {hashlib.sha256(INTERNATIONAL).hexdigest()}
+    mails = [line for _, line in server.commands if line.startswith("MAIL")]
+    assert mails == [f"MAIL FROM:<v{n}@agency.example> BODY=8BITMIME SMTPUTF8" for n in (1, 2)]
+
+
+def test_where_smtputf8_is_not_offered_a_letter_that_needs_it_is_refused_for_good_and_nothing_of_it_is_said(
+    sink: Sink,
+) -> None:
+    for number, offers in enumerate(((), OFFERS)):
+        server = sink(offers=offers, folder=f"sink{number}")
+        first, second, good = hand_over(
+            settings_for(server, connections=1),
+            letter(1, "ünï@isp.example", data=INTERNATIONAL),
+            letter(2, data=INTERNATIONAL),
+            letter(3),
+        )
+        assert (first.stage, first.reply, first.enhanced) == ("rcpt", 553, "5.6.7")
+        assert first.text == "made by us: the relay does not offer SMTPUTF8"
+        assert judge(first.stage, first.reply, first.enhanced, first.text, first.dot_written).kind is Kind.REFUSED
+        assert (second.stage, second.reply, second.enhanced) == ("mail", 554, "5.6.7")
+        assert good.reply == 250
+        named = [line.split(" NOTIFY")[0] for _, line in server.commands if line.startswith("RCPT")]
+        assert named == ["RCPT TO:<abuse@isp.example>"]
 
 
 # --- many letters, few connections ------------------------------------------------------------------------------------
