@@ -3,15 +3,15 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from pipeline import config
-from pipeline.cli import context, failures, words
+from pipeline.cli import context, dkim, words
 from pipeline.cli.config import unknown_names
 from pipeline.cli.edges import relay_settings
+from pipeline.cli.finding import Finding, Grade, failed
 from pipeline.domain import TocsinError
 from pipeline.net import smtp_session
 from pipeline.store import migrate, overview, persons
@@ -22,23 +22,6 @@ LOW_DISK, FULL_DISK = 1 << 30, 100 << 20  # bytes
 OLDEST_NOW = datetime(2026, 1, 1, tzinfo=UTC)  # no clock that is right shows an earlier time
 CLOCK_SLACK = timedelta(minutes=5)
 MOST_PATIENCE = 20.0  # seconds for a reply of the relay: a person waits
-
-
-class Grade(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found.  `check` is its name in English; the sentences are in the reader's language."""
-
-    check: str
-    grade: Grade
-    what: str
-    why: str = ""
-    next_step: str = ""
 
 
 def all_of(file: Path, now: datetime, *, relay: bool) -> list[Finding]:
@@ -54,17 +37,9 @@ def all_of(file: Path, now: datetime, *, relay: bool) -> list[Finding]:
         *disk(loaded),
         *catalogues(),
         *signing(),
+        *dkim.findings(loaded),
         *(mail_relay(loaded) if relay else ()),
     ]
-
-
-def failed(check: str, error: BaseException) -> Finding:
-    """Return the finding that an exception stands for; what is no known failure rises again."""
-    failure = failures.classify(error)
-    if failure.code == failures.BUG:
-        raise error
-    told = (words.sentence(text) for text in (failure.what, failure.why, failure.next_step))
-    return Finding(check, Grade.FAIL, *told)
 
 
 def settings(file: Path, loaded: config.Loaded) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import click
 from pydantic import BaseModel, TypeAdapter
 
 from pipeline import config_text
-from pipeline.cli import context, show, words
+from pipeline.cli import context, dkim, show, words
 from pipeline.cli.command import Group, given, option
 from pipeline.config import Loaded, Settings, TextPair
 from pipeline.data.topic import claim_kinds, topics
@@ -29,6 +29,9 @@ def config() -> None:
 def check() -> None:
     """Check the settings and the credential file, and that all names in them are known."""
     loaded = context.settings()
+    signers = dkim.keys(loaded)
+    if signers is not None:
+        dkim.require_aligned(loaded, signers.domain)
     found = unknown_names(loaded)
     if found:
         raise ConfigurationError(

@@ -1,7 +1,8 @@
 """`tocsin doctor`: is everything here that a campaign needs?  Each finding says why it matters and what to do.
 
-Reads: the settings, the credential file, the database, the disk, the catalogues.  Writes nothing.  Nothing is contacted but
-the database; the relay only when asked (--relay: connect, EHLO, TLS, log in, as sending does, and leave).
+Reads: the settings, the credential file, the database, the disk, the catalogues.  Writes nothing.  Contacted are the
+database and, where letters are signed, your own nameservers; the relay only when asked (--relay: connect, EHLO, TLS, log
+in, as sending does, and leave).
 """
 
 import sys
@@ -9,8 +10,8 @@ import sys
 import click
 
 from pipeline.cli import checks, context, show, words
-from pipeline.cli.checks import Finding, Grade
 from pipeline.cli.command import Command, given, option
+from pipeline.cli.finding import Finding, Grade
 
 SIGNS = {Grade.OK: "ok", Grade.WARN: "warning", Grade.FAIL: "failure"}
 COLOURS = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pipeline.cli import approvals, edges, show, words
+from pipeline.cli import approvals, dkim, edges, show, words
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import progress
 from pipeline.cli.states import said
@@ -139,6 +139,7 @@ def send(bench: Bench) -> Outcome:
             progress=bench.progress,
             approved=approvals.Guard(loaded),
             rewrite=render_stage.rewrite,
+            signing=dkim.signing(loaded),
             unbroken=bench.unbroken,
         )
         return send_stage(run)

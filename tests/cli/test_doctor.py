@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import checks
-from pipeline.cli.checks import Grade
+from pipeline.cli.finding import Grade
 from pipeline.sandbox.mail_server import serve
 from pipeline.sandbox.thread import in_thread
 from tests.cli.conftest import CONFIG, Tocsin
