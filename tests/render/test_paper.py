@@ -169,7 +169,7 @@ def test_paper_loads_nothing(tag: str, tmp_path: Path) -> None:
     text = letter.render(written.values(), written.sources(), written.choice(*EN))
     page = paper.source(text, sheet(*EN))
     paper.laid_out(page)
-    with pytest.raises(Exception, match="Error fetching"):
+    with pytest.raises(ValueError, match="loads nothing"):
         paper.laid_out(page.replace("<main>", f"<main>{tag.format(secret.as_uri())}"))
 
 
