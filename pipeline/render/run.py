@@ -42,6 +42,17 @@ class Sheet:
     sources: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a letter that exists was made of."""
+
+    values: LetterValues
+    sources: Mapping[str, str]
+    choice: LanguageChoice
+    form: Form
+    message_id: str
+
+
 def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: Progress) -> int:
     """Write every letter that is due; returns how many."""
     count = 0
@@ -65,6 +76,12 @@ def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: 
 
 def rewrite(connection: Connection, notice_id: int) -> bytes:
     """Return a notice's letter again, from the same revisions and with the date it bears, with the cases still in it."""
+    again = read_back(connection, notice_id)
+    return compose.letter(again.values, again.sources, again.choice, again.form, again.message_id)
+
+
+def read_back(connection: Connection, notice_id: int) -> Again:
+    """Return what a notice's letter was made of, with the cases still in it."""
     before = store.letter_of(connection, notice_id)
     sheet = _sheet(connection, before["wave_id"])
     [notice] = store.notices_by_id(connection, [notice_id], before["created_at"])
@@ -72,7 +89,7 @@ def rewrite(connection: Connection, notice_id: int) -> bytes:
     rows = store.findings(connection, [notice_id])[notice_id]
     earlier = _earlier(connection, sheet, [notice]).get(notice_id)
     values = _values(sheet, notice, rows, _seen(connection, rows), earlier, before["created_at"].date())
-    return compose.letter(values, sheet.sources, choice, form.restored(before["form"]), before["message_id"])
+    return Again(values, sheet.sources, choice, form.restored(before["form"]), before["message_id"])
 
 
 def _sheet(connection: Connection, wave_id: int) -> Sheet:
