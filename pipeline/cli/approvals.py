@@ -1,14 +1,22 @@
-"""Do a wave's approvals hold right now?  What `approve` and `send` ask: the database, the manifest, the signers' file."""
+"""Do a wave's approvals hold right now?  What `approve` and `send` ask: the database, the manifest, the signers' file.
+
+And may a wave be approved at all: the lint is asked about the letters that it was rendered from, and about its campaign.
+"""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.cli import words
 from pipeline.config import Loaded
+from pipeline.domain import RefusedBySafety
 from pipeline.net.signature import verify
+from pipeline.render import lint
+from pipeline.render.face import face_of
+from pipeline.render.lint_faces import bilingual_of, check_face
 from pipeline.send.approval import Standing, standing
-from pipeline.store import waves
+from pipeline.store import render, templates, waves
 from pipeline.store.db import Connection
 
 OBJECTIONS = {
@@ -34,6 +42,24 @@ def judge(loaded: Loaded, connection: Connection, wave: dict[str, Any]) -> Stand
         makers=[person for person in (wave["made_by"], wave["edited_by"]) if person],
         verify=lambda signature, principal: verify(manifest, signature, principal, signers),
     )
+
+
+def require_sound(connection: Connection, wave: dict[str, Any]) -> None:
+    """Raise RefusedBySafety if the lint finds anything in the revisions of a wave, or in its campaign's settings.
+
+    Letters that were imported by an older release, or not by the command, come before it here for the first time.
+    """
+    sources = templates.by_ids(connection, json.loads(wave["revisions"]))
+    problems = lint.check(sources)
+    if not problems:
+        settings = json.loads(render.campaign_of(connection, wave["id"])["settings"])
+        problems = check_face(face_of(settings), lint.locales_of(sources), bilingual_of(settings))
+    if problems:
+        raise RefusedBySafety(
+            f"Wave {wave['number']} cannot be approved: its letters are not sound",
+            f"{problems[0]}",
+            "Run: tocsin template lint, mend it, import it, and plan the wave again.",
+        )
 
 
 def _signers_file(loaded: Loaded) -> Path:

@@ -135,6 +135,9 @@ def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None,
                 f"{by} is none",
                 "Run: tocsin person list, and add --as NAME",
             )
+        if accepted:
+            with ground.db.read() as connection:
+                approvals.require_sound(connection, wave)
         method, given = _proof(ground, person, wave, text, signed, password) if accepted else ("password", "")
         if not accepted and person is None:
             method = "training"

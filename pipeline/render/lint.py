@@ -48,6 +48,11 @@ def check(sources: Mapping[str, str]) -> list[Problem]:
     return problems + (undefined or list(lint_samples.written(sources, matter)))
 
 
+def locales_of(sources: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the languages of a letter that `check` finds nothing wrong with."""
+    return front.parse(sources[front.NAME], sources[front.TOPICS]).locales
+
+
 def unused(letters: Iterable[Mapping[str, str]]) -> list[Problem]:
     """Return the sources that none of these letters includes; all letters that share sources must be among them."""
     every: set[str] = set()

@@ -24,7 +24,8 @@ _OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq"
 
 @dataclass
 class Paragraph:
-    """One paragraph of a template: what kind of line begins it, what it uses and under which conditions, its words."""
+    """One paragraph of a template: what kind of line begins it, what it uses and under which conditions, its words
+    with the values' names and, in square brackets, the conditions."""
 
     kind: str = ""
     uses: Counter[str] = field(default_factory=Counter)
@@ -46,7 +47,7 @@ def check(trees: Mapping[str, nodes.Template], named: str, blocks: Iterable[str]
             if apart := sorted(of(model) ^ of(tree)):
                 yield Problem(name, code, f"only in one language: {', '.join(apart)}")
         for block in sorted(_blocks(model) & _blocks(tree)) or [""]:
-            yield from _in_order(name, first, locale, _body(model, block), _body(tree, block))
+            yield from _in_order(name, first, locale, body_of(model, block), body_of(tree, block))
 
 
 def _in_order(name: str, first: str, locale: str, model: list[nodes.Node], body: list[nodes.Node]) -> Iterator[Problem]:
@@ -104,13 +105,16 @@ class _Reader:
         for branch in (node, *node.elif_):
             here = f"{path}if {said(branch.test)}: "
             self.found[-1].uses[here] += 1
+            self.found[-1].words += f"[{said(branch.test)}] "
             after = self.read(branch.body, here, fresh)
         if node.else_:
+            self.found[-1].words += "[else] "
             after = self.read(node.else_, f"{path}else: ", fresh)
         return after
 
     def _use(self, path: str, node: nodes.Node) -> bool:
         self.found[-1].uses[path + said(node)] += 1
+        self.found[-1].words += f"{{{{ {said(node)} }}}}"
         return False
 
     def _text(self, text: str, fresh: bool) -> bool:
@@ -175,7 +179,8 @@ def _links(body: Iterable[nodes.Node]) -> Iterator[str]:
                     yield part.name
 
 
-def _body(tree: nodes.Template, block: str) -> list[nodes.Node]:
+def body_of(tree: nodes.Template, block: str) -> list[nodes.Node]:
+    """Return the nodes of a block, or of the whole template if no block is named."""
     if not block:
         return tree.body
     return next(node.body for node in tree.find_all(nodes.Block) if node.name == block)

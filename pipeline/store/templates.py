@@ -7,7 +7,9 @@ sources again adds nothing.  A letter is rendered from one set of revisions, nam
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -17,6 +19,20 @@ from pipeline.store.db import rows
 from pipeline.store.tables import template_revisions, waves
 
 Revisions = dict[str, str]  # name of a source -> its text
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What one import of a letter brought: the sources that were new or had changed, with their SHA-256.
+
+    `id` is the highest of its revisions; it stands for the letter as it was from then on.
+    """
+
+    letter: str
+    id: int
+    at: datetime
+    by: str
+    sources: Mapping[str, str]  # name -> hex SHA-256
 
 
 def bring_in(connection: Connection, letter: str, sources: Mapping[str, str], now: datetime, by: str) -> list[str]:
@@ -34,13 +50,37 @@ def bring_in(connection: Connection, letter: str, sources: Mapping[str, str], no
     return changed
 
 
-def newest(connection: Connection, letter: str) -> dict[str, tuple[int, str]]:
-    """Return {name: (revision id, source)} of the newest revision of each source."""
-    last = (
-        select(func.max(template_revisions.c.id))
-        .where(template_revisions.c.letter == letter)
-        .group_by(template_revisions.c.name)
+def imports(connection: Connection, letter: str = "") -> list[Imported]:
+    """Return the imports of a letter, or of all letters, the oldest first."""
+    columns = [template_revisions.c[name] for name in ("id", "letter", "name", "sha256", "by", "at")]
+    query = select(*columns).order_by(template_revisions.c.id)
+    found: dict[tuple[str, datetime, str], list[dict[str, Any]]] = {}
+    for row in rows(connection, query.where(template_revisions.c.letter == letter) if letter else query):
+        found.setdefault((row["letter"], row["at"], row["by"]), []).append(row)
+    return [
+        Imported(name, here[-1]["id"], at, by, {row["name"]: bytes(row["sha256"]).hex() for row in here})
+        for (name, at, by), here in found.items()
+    ]
+
+
+def as_of(connection: Connection, letter: str, revision: int) -> Revisions:
+    """Return the sources of a letter as they were with a revision.  Raises NotFound if it is none of that letter."""
+    known = select(template_revisions.c.id).where(
+        template_revisions.c.letter == letter, template_revisions.c.id == revision
     )
+    if connection.execute(known).first() is None:
+        raise NotFound(
+            f"The letter {letter} has no revision {revision}", "a revision is a number", "Run: tocsin template list"
+        )
+    return {name: source for name, (_, source) in newest(connection, letter, revision).items()}
+
+
+def newest(connection: Connection, letter: str, until: int | None = None) -> dict[str, tuple[int, str]]:
+    """Return {name: (revision id, source)} of the newest revision of each source; none above the id `until`."""
+    known = template_revisions.c.letter == letter
+    if until is not None:
+        known &= template_revisions.c.id <= until
+    last = select(func.max(template_revisions.c.id)).where(known).group_by(template_revisions.c.name)
     query = select(template_revisions.c.id, template_revisions.c.name, template_revisions.c.source)
     return {
         row.name: (row.id, row.source) for row in connection.execute(query.where(template_revisions.c.id.in_(last)))

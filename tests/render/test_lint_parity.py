@@ -56,7 +56,7 @@ def test_what_says_something_else_or_elsewhere_is_found(english: str, french: st
 
 def test_a_problem_says_which_paragraph_and_what_it_lacks() -> None:
     told = _compared("One.\n\nAt {{ a }} for {{ b }}.\n\n{{ c }}", "Un.\n\nÀ {{ a }} pour.\n\n{{ c }} {{ b }}")
-    assert told == ["order: paragraph 2 ('À pour.'): only in en: b"]
+    assert told == ["order: paragraph 2 ('À {{ a }} pour.'): only in en: b"]
 
 
 def test_a_paragraph_ends_where_a_filled_letter_ends_it() -> None:
@@ -64,9 +64,9 @@ def test_a_paragraph_ends_where_a_filled_letter_ends_it() -> None:
         "t", {"t": "{% if a %}\nOne\n{% endif %}\ntwo\n\n{% for b in c %}\n- {{ b }}\n{% endfor %}\nthree"}
     )
     assert [(part.kind, " ".join(part.words.split())) for part in paragraphs(tree.body)] == [
-        ("", "One two"),
+        ("", "[a] One two"),
         ("", ""),  # the loop itself stands before its first item
-        ("an item", "- three"),
+        ("an item", "- {{ b }} three"),
     ]
 
 
