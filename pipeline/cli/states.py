@@ -137,7 +137,7 @@ WORDS: dict[str, dict[str, str]] = {
         "control": "it has a line break, or a character that cannot be seen",
         "too_long": "it is too long",
         "header": "it is not a name, a colon and a value",
-        "header_name": "a name begins with X- or is one that the guide lists, and is none that the letter or a mail server sets",
+        "header_name": "a name begins with X- or stands in the guide, and is none that the letter or a mail server sets",
         "header_value": "a value is 1 to 200 ASCII characters on one line, in the form that its name has",
         "headers": "more than 10 headers are no help to anybody",
         "double_header": "a header stands there twice",
