@@ -1,16 +1,18 @@
 """`tocsin resolve`, `verify`, `recheck`, `render` and `run`: the stages, one by one or all that is due."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline import config
-from pipeline.cli import contact_report, context, edges, show, words, work
+from pipeline.cli import contact_report, context, edges, printing, show, words, work
 from pipeline.cli.command import Command, argument, option
 from pipeline.cli.work import Bench, at_work
 from pipeline.engine import Stage, until_done
 from pipeline.ingest.run import apply_accepted
+from pipeline.render.paper import Size
 from pipeline.store import campaigns, waves
 from pipeline.store import verify as verify_store
 
@@ -72,9 +74,20 @@ def recheck(name: str, older_than: str) -> None:
     show.emit({"due": count}, lambda: [words.plural("{count} case is due", "{count} cases are due", count)])
 
 
-@click.command(cls=Command)
-def render() -> None:
-    """Write the letters of every planned wave."""
+@click.command(cls=Command, examples=("tocsin render", "tocsin render --print outbox --paper letter"))
+@option("--print", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Print letters into DIR instead.")
+@option("--paper", type=click.Choice(list(Size)), help="With --print: the size of the paper, else a4.")
+def render(folder: Path | None, paper: Size | None) -> None:
+    """Write the letters of every planned wave.
+
+    With --print, those letters of approved waves that no mailbox took, and those to a mailbox that is known to be dead,
+    are made into PDF files to be posted, each once, with a list in manifest.csv.
+    """
+    if folder is not None:
+        printing.print_letters(folder, Size(paper or Size.A4))
+        return
+    if paper is not None:
+        raise click.UsageError("--paper needs --print")
     with at_work() as bench:
         count = work.render(bench)
     show.emit({"letters": count}, lambda: [words.plural("{count} letter written", "{count} letters written", count)])

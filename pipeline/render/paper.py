@@ -158,19 +158,25 @@ def _style(sheet: Sheet, points: int) -> str:
 
 def laid_out(page: str) -> "Document":
     """Return a page's source as sheets.  Raises ConfigurationError without WeasyPrint, ValueError if it loads anything."""
-    try:
-        from weasyprint import HTML  # heavy, and an extra: only who prints needs it
-        from weasyprint.urls import FatalURLFetchingError, URLFetcher
-    except ImportError:
-        _missing("the package weasyprint is not installed")
-    except OSError as error:  # it loads Pango by name
-        _missing(str(error).splitlines()[0])
+    require()
+    from weasyprint import HTML  # heavy, and an extra: only who prints needs it
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher
 
     nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
     try:
         return HTML(string=page, url_fetcher=nothing).render(**_VARIANT)
     except FatalURLFetchingError as error:  # a BaseException, which would end more than this letter
         raise ValueError(f"a letter loads nothing: {error}") from error
+
+
+def require() -> None:
+    """Raise ConfigurationError unless letters can be printed here."""
+    try:
+        import weasyprint  # noqa: F401
+    except ImportError:
+        _missing("the package weasyprint is not installed")
+    except OSError as error:  # it loads Pango by name
+        _missing(str(error).partition("\n")[0])
 
 
 def _missing(why: str) -> NoReturn:

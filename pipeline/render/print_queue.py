@@ -40,11 +40,11 @@ COLUMNS = (
 )
 FORMULA = tuple("=+-@\t\r＝＋－＠'")  # OWASP, CSV injection
 
-NO_ADDRESS = "no postal address"
-SEVERAL = "several postal addresses"
-TOO_LONG = "the postal address does not fit the window"
-NOTHING_LEFT = "no case left"
-MENDABLE = (NO_ADDRESS, SEVERAL, TOO_LONG)
+NO_ADDRESS = "no_postal_address"
+SEVERAL = "several_postal_addresses"
+TOO_LONG = "address_too_long"
+NOTHING_LEFT = "no_case_left"
+LACKS = (NO_ADDRESS, SEVERAL, TOO_LONG, NOTHING_LEFT)
 SPOKEN = ("en", "fr")  # languages in which a registry's address may name its country
 
 Row = dict[str, str]
@@ -200,9 +200,9 @@ def _left_over(press: Press, left: Sequence[tuple[Unposted, str]]) -> Iterator[R
     """Yield those that somebody may do something about; what must not go now is nobody's to post."""
     with press.db.read() as connection:
         for letter, why in left:
-            if why in MENDABLE:
+            if why in LACKS:
                 postal = store.addresses(connection, [letter.notice_id])[letter.notice_id]
-                yield {**_row(letter, postal), "not_printed": why}
+                yield {**_row(letter, postal), "not_printed": why.replace("_", " ")}
 
 
 def _row(letter: Unposted, postal: set[Postal]) -> Row:

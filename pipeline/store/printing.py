@@ -34,6 +34,7 @@ from pipeline.store.tables import (
 PRINTED = "letter.printed"
 ALREADY = "printed"  # why a letter is not printed: it was
 THANKS = "thanks"
+STOPS = SUPPRESSED, HELD, INHIBITED = ("suppressed", "held", "inhibited")
 
 _NOT_TAKEN = (LetterState.REFUSED, LetterState.BOUNCED, LetterState.EXPIRED)
 _TO_A_DEAD_MAILBOX = (LetterState.APPROVED, LetterState.DEFERRED, LetterState.HANDED, LetterState.ACCEPTED)
@@ -100,11 +101,11 @@ def stopped(connection: Connection, found: Sequence[Unposted], now: datetime) ->
     for letter in found:
         wish = wishes.get(letter.contact_id)
         if letter.mailbox in silent:
-            why[letter.id] = "suppressed"
+            why[letter.id] = SUPPRESSED
         elif letter.id in held:
-            why[letter.id] = "held"
+            why[letter.id] = HELD
         elif wish and wish.inhibited_until and wish.inhibited_until > now:
-            why[letter.id] = "inhibited"
+            why[letter.id] = INHIBITED
     return why
 
 
