@@ -107,7 +107,7 @@ def _form(audience: Audience, name: str) -> Form:
         return PLAIN
     if name == "many":
         return Form(csv=True)
-    return Form(xarf=50) if name == "one" else FULL
+    return {"one": Form(xarf=50), "one-seen": Form(pgp=True)}.get(name, FULL)
 
 
 def _findings(kind: str, topics: Sequence[str], level: EvidenceLevel) -> dict[str, tuple[Finding, ...]]:
