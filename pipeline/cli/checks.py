@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import config
 from pipeline.cli import context, dkim, words
 from pipeline.cli.config import unknown_names
-from pipeline.cli.edges import relay_settings
+from pipeline.cli.edges import pgp_signer, relay_settings
 from pipeline.cli.finding import Finding, Grade, failed
 from pipeline.domain import TocsinError
 from pipeline.net import smtp_session
@@ -38,6 +38,7 @@ def all_of(file: Path, now: datetime, *, relay: bool) -> list[Finding]:
         *catalogues(),
         *signing(),
         *dkim.findings(loaded),
+        *openpgp(loaded),
         *(mail_relay(loaded) if relay else ()),
     ]
 
@@ -186,6 +187,17 @@ def signing() -> Iterator[Finding]:
         words.text("approvals by signature cannot be checked without it"),
         words.text("Install OpenSSH's client (Debian: openssh-client)."),
     )
+
+
+def openpgp(loaded: config.Loaded) -> Iterator[Finding]:
+    """A key for OpenPGP, if there is one, can sign today."""
+    try:
+        found = pgp_signer(loaded)
+    except TocsinError as error:
+        yield failed("OpenPGP", error)
+        return
+    if found is not None:
+        yield Finding("OpenPGP", Grade.OK, words.text("letters can be signed with the key"))
 
 
 def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import click
 from pydantic import BaseModel, TypeAdapter
 
 from pipeline import config_text
-from pipeline.cli import context, dkim, show, words
+from pipeline.cli import context, dkim, edges, show, words
 from pipeline.cli.command import Group, given, option
 from pipeline.config import Loaded, Settings, TextPair
 from pipeline.data.topic import claim_kinds, topics
@@ -32,6 +32,7 @@ def check() -> None:
     signers = dkim.keys(loaded)
     if signers is not None:
         dkim.require_aligned(loaded, signers.domain)
+    edges.pgp_signer(loaded)
     found = unknown_names(loaded)
     if found:
         raise ConfigurationError(

@@ -34,6 +34,7 @@ from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings, Nameserver
 from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
+from pipeline.render.pgp import Sign, signer_of
 from pipeline.resolve import servers
 from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings
@@ -53,6 +54,12 @@ def known_topics(loaded: Loaded) -> Mapping[str, Topic]:
 def keys(loaded: Loaded) -> Keys:
     """Return the keys of the credential file.  Raises ConfigurationError if it has none."""
     return keys_of(loaded.secrets.master_key.get_secret_value())
+
+
+def pgp_signer(loaded: Loaded) -> Sign | None:
+    """Return what signs letters with OpenPGP, None without a key.  Raises ConfigurationError for one that cannot."""
+    key = loaded.secrets.pgp_key.get_secret_value()
+    return signer_of(key, loaded.secrets.pgp_passphrase.get_secret_value()) if key.strip() else None
 
 
 # --- resolve ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pysequoia import Tsk
 
 from pipeline.cli import config, dkim
 from pipeline.config import SecretSection, load
@@ -163,6 +164,18 @@ def test_the_run_of_sending_gets_the_keys(folder: Path) -> None:
     assert [key.selector for key in signing.keys.keys] == ["s2026", "e2026"]
     install(folder, "")
     assert dkim.signing(load(folder / "config.toml")) is None
+
+
+def test_a_key_of_openpgp_is_tried(tocsin: Tocsin, folder: Path) -> None:
+    def grade() -> list[str]:
+        return [check["grade"] for check in tocsin("doctor", "--json").data["checks"] if check["check"] == "OpenPGP"]
+
+    assert grade() == []
+    for text, expected in ((str(Tsk.generate("a@agency.example")), "ok"), ("x", "fail")):
+        key = f"master_key = '{'5a' * 32}'\npgp_key = '''\n{text}'''\n"
+        (folder / "credentials.toml").write_text(key, encoding="utf-8")
+        assert grade() == [expected]
+        assert tocsin("config", "check").code == (0 if expected == "ok" else 3)
 
 
 def test_every_secret_is_said_to_be_set_or_not() -> None:
