@@ -256,6 +256,7 @@ EVENTS = {
     "letter.expired": "Letter {id} was given up after five days.",
     "letter.resend": "Letter {id} is to be sent again, on a person's word.",
     "letter.shrunk": "Letter {id} was shortened: cases left it.",
+    "letter.printed": "Letter {id} was printed, to go by post.",
     "wave.planned": "Wave {id} was planned.",
     "wave.rendered": "Wave {id}: all its letters are written.",
     "wave.accepted_by": "Wave {id} was accepted by an approver.",

@@ -4,6 +4,7 @@ Pure.  A letter that our relay took is "handed to our relay", never delivered: w
 then not known.  A letter that their server took has been accepted; whether anybody has read it is not known either.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,7 @@ def written_lines(record: Record) -> Iterator[Line]:
             yield from _wave_lines(record, notice["wave_id"])
         if letter is not None:
             yield from _attempt_lines(record, letter)
+            yield from _paper_lines(record, letter)
 
 
 def _planned(notice: Row) -> Say:
@@ -148,6 +150,15 @@ def _attempt_lines(record: Record, letter: Row) -> Iterator[Line]:
         if row["letter_id"] == letter["id"]:
             yield Line(meaning(OUTCOMES, row["outcome"], {"number": row["number"]}), row["started_at"])
             yield from (Line(line, depth=1) for line in _attempt_details(row))
+
+
+def _paper_lines(record: Record, letter: Row) -> Iterator[Line]:
+    """Yield that the letter was printed, with the hash of the file that was made: the log alone knows it."""
+    for row in record.events:
+        if (row["what"], row["subject_id"]) == ("letter.printed", letter["id"]):
+            made = json.loads(row["data"])
+            yield Line(say("Printed on paper, to go by post, as the file {file}.", file=made["file"]), row["at"])
+            yield Line(say("SHA-256 of the PDF: {sha256}", sha256=made["sha256"]), depth=1)
 
 
 def _attempt_details(row: Row) -> Iterator[Say | Exact]:

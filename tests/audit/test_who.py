@@ -56,6 +56,21 @@ def in_order(text: str, *parts: str) -> None:
         at = found + len(part)
 
 
+def test_a_letter_that_was_printed_is_told_with_the_hash_of_its_pdf(db: Database, now: datetime) -> None:
+    made = world.story(db, now, state=LetterState.REFUSED)
+    data = {"file": f"{made.reference}.pdf", "sha256": "ab" * 32, "pages": 3}
+    with db.write() as connection:
+        entry = events.Entry("letter.printed", "letter", made.letter, None, "", data)
+        events.write(connection, [entry], now + timedelta(days=2), "person:1")
+    in_order(
+        told(record(db, made.reference), now),
+        "Attempt 1: refused.",
+        f"2026-03-03T10:00:00Z  Printed on paper, to go by post, as the file {made.reference}.pdf.",
+        f"SHA-256 of the PDF: {'ab' * 32}",
+        f"Letter {made.letter} was printed, to go by post.",
+    )
+
+
 def test_the_story_of_an_address_is_told_in_order(db: Database, now: datetime) -> None:
     made = world.story(db, now)
     in_order(
