@@ -76,8 +76,10 @@ def recheck(name: str, older_than: str) -> None:
 
 @click.command(cls=Command, examples=("tocsin render", "tocsin render --print outbox --paper letter"))
 @option("--print", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Print letters into DIR instead.")
-@option("--paper", type=click.Choice(list(Size)), help="With --print: the size of the paper, else a4.")
-def render(folder: Path | None, paper: Size | None) -> None:
+@option(
+    "--paper", type=click.Choice([size.value for size in Size]), help="With --print: the size of the paper, else a4."
+)
+def render(folder: Path | None, paper: str | None) -> None:
     """Write the letters of every planned wave.
 
     With --print, those letters of approved waves that no mailbox took, and those to a mailbox that is known to be dead,
