@@ -1,7 +1,6 @@
 """`tocsin render --print`: real PDF files in a folder, each letter once, and what is said where nothing can be printed."""
 
 import csv
-import ctypes.util
 import hashlib
 import json
 import sys
@@ -14,13 +13,12 @@ from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests.cli.conftest import Tocsin
 from tests.conftest import NOW
-from tests.render.posted import refused
-from tests.system.presence import needs
+from tests.render.posted import printable, refused
 
 
 @pytest.fixture
 def pango() -> None:
-    needs("libpango", ctypes.util.find_library("pango-1.0"))
+    printable()
 
 
 @pytest.mark.usefixtures("pango")

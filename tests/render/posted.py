@@ -5,9 +5,10 @@ from ipaddress import ip_address
 
 from sqlalchemy import select, update
 
-from pipeline.domain import LetterState, WaveState
+from pipeline.domain import ConfigurationError, LetterState, WaveState
 from pipeline.follow.plan import FIRST
 from pipeline.follow.run import PlanSettings, plan_wave
+from pipeline.render import paper
 from pipeline.render.folder import read
 from pipeline.render.run import render
 from pipeline.store import events, templates
@@ -16,6 +17,7 @@ from pipeline.store.db import Database
 from tests import cases as seed
 from tests.databases import ROOT
 from tests.seed import KEYS
+from tests.system.presence import needs
 
 WORDS = {"en": "a", "fr": "b"}
 URL = {"en": "https://agency.example/en", "fr": "https://agency.example/fr"}
@@ -59,3 +61,11 @@ def refused(db: Database, now: datetime, count: int = 1) -> list[str]:
         connection.execute(update(t.letters).values(state=LetterState.REFUSED.value))
         query = select(t.notices.c.reference).join(t.letters, t.letters.c.notice_id == t.notices.c.id)
         return list(connection.execute(query.order_by(t.letters.c.id)).scalars())
+
+
+def printable() -> None:
+    """End the test if WeasyPrint is not here, or not the libraries of the system that it needs."""
+    try:
+        paper.require()
+    except ConfigurationError as error:
+        needs(f"WeasyPrint ({error.why})", None)

@@ -1,6 +1,5 @@
 """A letter on paper: what the PDF says, where its address stands, that it is tagged and comes out the same again."""
 
-import ctypes.util
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ import pytest
 from pipeline.render import letter, paper
 from pipeline.render.paper import Sheet, Size
 from tests.render import written
+from tests.render.posted import printable
 from tests.render.written import EN, EN_FR, FR_CA
 from tests.system.presence import needs
 
@@ -24,7 +24,7 @@ MILLIMETRE = 72 / 25.4  # points
 
 @pytest.fixture(autouse=True)
 def pango() -> None:
-    needs("libpango", ctypes.util.find_library("pango-1.0"))
+    printable()
 
 
 def sheet(*languages: str, **changes: Any) -> Sheet:
