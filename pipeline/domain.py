@@ -412,6 +412,7 @@ class NetworkAnswer:
     holder: str = ""
     country: str = ""  # ISO 3166 alpha-2 as it stands, or empty
     region: str = ""
+    postal: str = field(default="", repr=False)  # lines of an address, maybe a person's: in no log or event
     registered: tuple[Address, Address] | None = None
     cached: tuple[Address, Address] | None = None
     candidates: tuple[Candidate, ...] = field(default=())

@@ -61,13 +61,24 @@ def _network(address: Address, rules: Rules, story: Story) -> Talk[Said]:
         if best.read.outcome in IS_ENOUGH:
             break
         further = yield from by_whois(address, registry, rules, story)
-        if not isinstance(further, Wait) and asking.says_more(best.read, further.read):
-            best = further
+        if not isinstance(further, Wait):
+            best = (
+                _with_postal(further, best)
+                if asking.says_more(best.read, further.read)
+                else _with_postal(best, further)
+            )
     if best.read.outcome not in IS_ENOUGH and "page" in rules.chain and best.read.registry in rules.pages:
         best = yield from _page(address, best, rules, story)
     if (wait := asking.put_off_for(best.read, best.raw)) is not None:
         raise Later(wait)
     return best
+
+
+def _with_postal(said: Said, other: Said) -> Said:
+    """Return an answer with the postal address of another one about the same range, where it has none itself."""
+    if said.read.postal or not other.read.postal or said.read.registered != other.read.registered:
+        return said
+    return replace(said, read=replace(said.read, postal=other.read.postal))
 
 
 def _whois_servers(said: Said, rules: Rules) -> Iterator[str]:
@@ -87,7 +98,8 @@ def _entity(said: Said, rules: Rules, story: Story) -> Talk[Said]:
     contact = yield from by_rdap(StepKind.ENTITY, asked, rules, story, judge)
     if isinstance(contact, Wait) or contact.read.outcome is not Outcome.CONTACTS:
         return said
-    read = replace(said.read, outcome=Outcome.CONTACTS, why="", candidates=contact.read.candidates)
+    postal = said.read.postal or contact.read.postal
+    read = replace(said.read, outcome=Outcome.CONTACTS, why="", candidates=contact.read.candidates, postal=postal)
     return replace(said, read=read)
 
 

@@ -37,6 +37,7 @@ class Network(NamedTuple):
     holder: str = ""
     country: str = ""
     region: str = ""
+    postal: str = ""  # the holder's address as postal.py writes it
     is_block: bool = False
     why: str = ""
 
@@ -76,6 +77,7 @@ def judged(
         holder=clean(network.holder, MAX_NAME),
         country=country.code(network.country),
         region=clean(network.region, 60),
+        postal="" if is_block else network.postal,  # a registry holds no server
         registered=network.registered,
         cached=_cached(network, queried, caps, is_block),
         candidates=candidates,

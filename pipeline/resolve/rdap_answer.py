@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.domain import Address, Answer, NetworkAnswer, Outcome
-from pipeline.resolve import choose, outcome, placeholders, rdap_cards, rdap_entities, rdap_range
+from pipeline.resolve import choose, outcome, placeholders, rdap_addresses, rdap_cards, rdap_entities, rdap_range
 from pipeline.resolve.choose import Found
 from pipeline.resolve.network import Network, judged, named_desk, without_network
 from pipeline.resolve.rdap_cards import items, strings
@@ -65,7 +65,7 @@ def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
     if text_of(data, "handle").strip().lower() != handle.strip().lower():
         return without_network(Outcome.UNUSABLE, "wrong-entity", registry)
     entity = rdap_entities.read(data | {"roles": ["abuse"]}, "", 0)
-    country, region = rdap_cards.place(data)
+    country, region = rdap_addresses.place(data)
     network = Network(
         registry=registry,
         registered=None,
@@ -75,6 +75,7 @@ def read_entity(answer: Answer, handle: str, *, registry: str) -> NetworkAnswer:
         holder=entity.card.organisation or entity.card.name,
         country=country,
         region=region,
+        postal=rdap_addresses.postal_address(data),
     )
     return judged(network, 0, ScopeCaps(), lambda: _why(data, [entity]))
 
@@ -141,7 +142,7 @@ def _holds_number(data: dict[str, Any], queried: int) -> bool:
 def _network(data: dict[str, Any], entities: list[Entity], registered: Range | None, registry: str) -> Network:
     own = rdap_entities.remarks_of(data, "")
     holder = rdap_entities.holder(entities)
-    place = rdap_cards.place(holder.data) if holder is not None else ("", "")
+    place = rdap_addresses.place(holder.data) if holder is not None else ("", "")
     is_of_the_past = _is_historical(data)
     tier = choose.ORIGIN_TIER if registered is None else 0
     return Network(
@@ -154,9 +155,22 @@ def _network(data: dict[str, Any], entities: list[Entity], registered: Range | N
         holder=rdap_entities.holder_name(holder) if holder is not None else _described(data) or text_of(data, "name"),
         country=text_of(data, "country") or place[0],
         region=place[1],
+        postal=_postal(holder, entities),
         is_block="administrative" in [status.lower() for status in strings(data.get("status"))],
         why="historical" if is_of_the_past else "",
     )
+
+
+def _postal(holder: Entity | None, entities: list[Entity]) -> str:
+    """The holder's postal address, else the first of an abuse contact's that is not a registry's or a registrar's."""
+    if holder is not None and (found := rdap_addresses.postal_address(holder.data)):
+        return found
+    for entity in entities:
+        if "abuse" not in entity.roles or entity.in_registrar or placeholders.registry_of_handle(entity.handle):
+            continue
+        if found := rdap_addresses.postal_address(entity.data):
+            return found
+    return ""
 
 
 def _inner(entities: list[Entity]) -> Iterator[tuple[Remark, ...]]:

@@ -1,14 +1,13 @@
 """Read the contact card of an RDAP entity, jCard or JSContact, whatever its members turn out to be.
 
-Pure; what has not the right type is passed over, and every list is bounded.  Where somebody is (`place`) is read apart,
-because it is wanted of one entity in ten.
-Standards: RFC 7095 and RFC 6350 (jCard), RFC 8605 (contact-uri, cc), RFC 9553 (JSContact Card, RDAP member "jscard").
+Pure; what has not the right type is passed over, and every list is bounded.  Where somebody is (rdap_addresses.py) is read
+apart, because it is wanted of one entity in ten.
+Standards: RFC 7095 and RFC 6350 (jCard), RFC 8605 (contact-uri), RFC 9553 (JSContact Card, RDAP member "jscard").
 """
 
 import re
 from typing import Any, NamedTuple
 
-from pipeline.resolve import country
 from pipeline.resolve.mailbox import clean
 
 MAX_PROPERTIES = 200
@@ -37,7 +36,7 @@ class Card(NamedTuple):
 
 
 EMPTY = Card()
-_JSCARDS = ("jscard", "jsCard", "jscontact_card")  # the name that was registered, and those of earlier drafts
+JSCARDS = ("jscard", "jsCard", "jscontact_card")  # the name that was registered, and those of earlier drafts
 
 
 def read(entity: dict[str, Any]) -> Card:
@@ -45,7 +44,7 @@ def read(entity: dict[str, Any]) -> Card:
     jcard = _jcard(entity.get("vcardArray"))
     if "jscard" not in entity and "jsCard" not in entity and "jscontact_card" not in entity:
         return jcard
-    cards = [jcard, *(_jscard(card) for key in _JSCARDS if isinstance(card := entity.get(key), dict))]
+    cards = [jcard, *(_jscard(card) for key in JSCARDS if isinstance(card := entity.get(key), dict))]
     return Card(
         name=next((card.name for card in cards if card.name), ""),
         kind=next((card.kind for card in cards if card.kind), ""),
@@ -53,16 +52,6 @@ def read(entity: dict[str, Any]) -> Card:
         emails=tuple(email for card in cards for email in card.emails),
         has_web_form=any(card.has_web_form for card in cards),
     )
-
-
-def place(entity: dict[str, Any]) -> tuple[str, str]:
-    """Return (country code, region) of the entity's first address that says one of them, or ("", "")."""
-    for one in _properties(entity.get("vcardArray")):
-        if any(found := _jcard_place(_parameters(one), one[3])):
-            return found
-    cards = [card for key in _JSCARDS if (card := entity.get(key)) is not None]
-    addresses = (one for card in cards if isinstance(card, dict) for _, one in _members(card.get("addresses")))
-    return next((found for one in addresses if any(found := _jscard_place(one))), ("", ""))
 
 
 def strings(value: object) -> list[str]:
@@ -87,29 +76,16 @@ def items(value: object, limit: int) -> list[Any]:
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _LOWERED = frozenset({"type", "pref", "group", "altid", "label"})  # parameters as they are nearly always written
-_READ = frozenset({"email", "contact-uri", "fn", "kind", "org"})
-_PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role"})  # as they are nearly always written
+READ = frozenset({"email", "contact-uri", "fn", "kind", "org"})
+PASSED = frozenset({"version", "adr", "tel", "n", "lang", "url", "title", "role"})  # as they are nearly always written
 
 
-def _properties(array: object) -> list[list[Any]]:
-    """The adr properties of a jCard, those with a value."""
-    if not (isinstance(array, list) and len(array) > 1 and isinstance(array[1], list)):
-        return []
-    return [one for one in array[1][:MAX_PROPERTIES] if isinstance(one, list) and len(one) >= 4 and _is_place(one[0])]
-
-
-def _is_place(written: object) -> bool:
-    if not isinstance(written, str):
-        return False
-    return written == "adr" or (written not in _READ and written not in _PASSED and _name(written) == "adr")
-
-
-def _name(written: str) -> str:
+def property_name(written: str) -> str:
     """The property's name: without case, and without a group ("item1.EMAIL", RFC 6350 section 3.3)."""
     return written.lower().rpartition(".")[2]
 
 
-def _parameters(one: list[Any]) -> dict[str, Any]:
+def parameters_of(one: list[Any]) -> dict[str, Any]:
     return one[1] if isinstance(one[1], dict) else {}
 
 
@@ -123,10 +99,10 @@ def _jcard(array: object) -> Card:
         if not isinstance(one, list) or len(one) < 4:
             continue
         written = one[0]
-        if not isinstance(written, str) or written in _PASSED:
+        if not isinstance(written, str) or written in PASSED:
             continue
-        what = written if written in _READ else _name(written)
-        if what not in _READ:
+        what = written if written in READ else property_name(written)
+        if what not in READ:
             continue
         values = [one[3]] if isinstance(one[3], str) and len(one) == 4 else _values(one)
         if what == "fn":
@@ -136,7 +112,7 @@ def _jcard(array: object) -> Card:
         elif what == "org":
             organisation = organisation or _first(values)
         elif what == "email" or any(value.lower().startswith("mailto:") for value in values):
-            emails += _emails(values, _parameters(one), f"vcardArray[1][{number}]")
+            emails += _emails(values, parameters_of(one), f"vcardArray[1][{number}]")
         else:
             has_web_form = has_web_form or any(value.lower().startswith(("http:", "https:")) for value in values)
     return Card(name, kind, organisation, tuple(emails[:MAX_PROPERTIES]), has_web_form)
@@ -179,42 +155,13 @@ def _preference(value: object) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 100 else 0
 
 
-def _jcard_place(parameters: dict[str, Any], value: object) -> tuple[str, str]:
-    """(country code, region) of an adr property: its parts, its cc parameter, or the last lines of its label."""
-    parts = [part if isinstance(part, str) else "" for part in value[:7]] if isinstance(value, list) else []
-    codes = [*strings(parameters.get("cc"))[:1], *(parts[6:7])]
-    found = next((code for text in codes if (code := country.code(text))), "")
-    region = clean(parts[4], 60) if len(parts) > 4 else ""
-    if found and region:
-        return found, region
-    label = (strings(parameters.get("label")) or [""])[0]
-    named, province = _labelled_place(label.replace("\\n", "\n")[:2000]) if label else ("", "")
-    return found or named, region or province
-
-
-def _labelled_place(label: str) -> tuple[str, str]:
-    """(country code, region) of an address written on lines; ARIN's ends: city, province, postal code, country."""
-    lines = [line.strip() for line in label.splitlines() if line.strip()]
-    if not lines:
-        return "", ""
-    province = next((line for line in lines[-3:-1] if len(line) == 2 and line.isalpha() and line.isupper()), "")
-    *before, last = lines[-1].split(",")
-    found = country.code(lines[-1]) or country.code(last)
-    if not found and before and any(ch.isdigit() for ch in last):  # "..., Armenia, 1101": a postal code behind it
-        found = country.code(before[-1]) if len(before[-1].strip()) > 2 and before[-1].strip() not in _STATES else ""
-    return found, province
-
-
-_STATES = frozenset({"Georgia"})  # of the United States, and a country's name as well
-
-
 # --- JSContact --------------------------------------------------------------------------------------------------------
 
 
 def _jscard(card: dict[str, Any]) -> Card:
-    organisations = [text for _, one in _members(card.get("organizations")) for text in strings(one.get("name"))]
-    links = [text for key in ("links", "onlineServices") for _, one in _members(card.get(key)) for text in _uri(one)]
-    emails = [email for key, one in _members(card.get("emails"), "address") for email in _jscard_emails(key, one)]
+    organisations = [text for _, one in members_of(card.get("organizations")) for text in strings(one.get("name"))]
+    links = [text for key in ("links", "onlineServices") for _, one in members_of(card.get(key)) for text in _uri(one)]
+    emails = [email for key, one in members_of(card.get("emails"), "address") for email in _jscard_emails(key, one)]
     emails += [Email(text, NO_TYPES, 0, "jscard.links") for text in links if text.lower().startswith("mailto:")]
     return Card(
         name=_jscard_name(card),
@@ -248,17 +195,7 @@ def _jscard_emails(key: str, one: dict[str, Any]) -> list[Email]:
     return [Email(text, types, _preference(one.get("pref")), path) for text in addresses]
 
 
-def _jscard_place(address: dict[str, Any]) -> tuple[str, str]:
-    """(country code, region) of an address: its code, its components, or the last lines of its full text."""
-    components = [one for one in items(address.get("components"), 50) if isinstance(one, dict)]
-    written = {str(one.get("kind")): text for one in components for text in strings(one.get("value"))}
-    named, province = _labelled_place((strings(address.get("full")) or [""])[0][:2000])
-    codes = [*strings(address.get("countryCode")), written.get("country", "")]
-    found = next((code for text in codes if (code := country.code(text))), named)
-    return found, clean(written.get("region", "") or province, 60)
-
-
-def _members(value: object, only: str = "") -> list[tuple[str, dict[str, Any]]]:
+def members_of(value: object, only: str = "") -> list[tuple[str, dict[str, Any]]]:
     """The objects of a JSContact map by their keys; a list in its place counts as one with numbers for keys.
 
     `only` names the member that a bare text, in the place of an object, stands for.

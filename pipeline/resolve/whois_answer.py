@@ -86,6 +86,7 @@ def merged(fitting: list[Stated], queried: Address | int) -> Network:
         holder=_first(network.holder for network in same),
         country=_first(network.country for network in same) or placeholders.national_country(registry),
         region=_first(network.region for network in same),
+        postal=_first(network.postal for network in same),
         why=_first(network.why for network in same),
     )
 

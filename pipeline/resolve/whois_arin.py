@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.domain import Address
-from pipeline.resolve import choose, remarks, scope
+from pipeline.resolve import choose, postal, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network, named_desk
@@ -16,6 +16,7 @@ from pipeline.resolve.whois_text import (
     MAX_NETWORKS,
     Fields,
     Stated,
+    every,
     first,
     free_text,
     network_range,
@@ -71,6 +72,7 @@ def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated
         holder=first(fields, "custname", "orgname") or first(fields, "organization", "customer"),
         country=first(fields, "country"),
         region=first(fields, "stateprov"),
+        postal=_postal(section),
         why=_missing_desk(fields),
     )
     if not isinstance(queried, int):
@@ -79,6 +81,14 @@ def _one(section: list[Fields], queried: Address | int, registry: str) -> Stated
     if not numbers:
         return None
     return Stated(network, numbers[0] <= queried <= numbers[-1], numbers[-1] - numbers[0] + 1)
+
+
+def _postal(section: list[Fields]) -> str:
+    """The address of the customer or the organisation, which stands in the paragraph of its name."""
+    named = (fields for key in ("custname", "orgname") for fields in section if first(fields, key))
+    holder = next(named, [])
+    place = (first(holder, key) for key in ("city", "stateprov", "postalcode", "country"))
+    return postal.from_parts(every(holder, "address", "street"), *place)
 
 
 def _missing_desk(fields: Fields) -> str:

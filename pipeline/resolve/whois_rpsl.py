@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipeline.domain import Address
-from pipeline.resolve import choose, placeholders, remarks, scope
+from pipeline.resolve import choose, placeholders, postal, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network, named_desk
@@ -115,6 +115,7 @@ def _network(fields: Fields, bare: Network, index: Objects, headers: list[Header
         name=first(fields, "netname", "as-name"),
         holder=_holder(fields, organisation),
         country=_bare(first(fields, "country")) or _bare(first(organisation, "country")),
+        postal=_postal(fields, organisation, contacts),
         why=_missing_desk(fields, organisation, index),
     )
 
@@ -130,6 +131,16 @@ def _holder(fields: Fields, organisation: Fields) -> str:
     name = first(organisation, "org-name") or first(fields, "owner")
     described = first(fields, "descr") if not placeholders.is_empty_network(first(fields, "netname")) else ""
     return name or described or first(fields, "netname", "as-name")
+
+
+def _postal(fields: Fields, organisation: Fields, contacts: list[tuple[bool, Fields]]) -> str:
+    """The organisation's address, LACNIC's owner's, or that of an abuse desk that is not a registry's."""
+    desks = (one for for_abuse, one in contacts if for_abuse)
+    told = (one for one in desks if not placeholders.registry_of_handle(_bare(first(one, *_HANDLES))))
+    return next(
+        (found for one in (organisation, fields, *told) if (found := postal.written("\n".join(every(one, "address"))))),
+        "",
+    )
 
 
 def _contacts(fields: Fields, organisation: Fields, index: Objects) -> Iterator[tuple[bool, Fields]]:

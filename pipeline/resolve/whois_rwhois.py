@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pipeline.domain import Address
-from pipeline.resolve import choose, remarks, scope
+from pipeline.resolve import choose, postal, remarks, scope
 from pipeline.resolve.choose import Found
 from pipeline.resolve.mailbox import split
 from pipeline.resolve.network import Network, named_desk
@@ -69,9 +69,15 @@ def _one(fields: Fields, contacts: Contacts, queried: Address, registry: str) ->
         holder=first(fields, "org-name", "organization", "network-name"),
         country=first(fields, "country-code", "country"),
         region=first(fields, "state"),
+        postal=_postal(fields),
         why="" if desk.lower() in contacts else named_desk(desk),
     )
     return stated(network, queried)
+
+
+def _postal(fields: Fields) -> str:
+    place = (first(fields, *keys) for keys in (("city",), ("state",), ("postal-code",), ("country-code", "country")))
+    return postal.from_parts(every(fields, "street-address"), *place)
 
 
 def _mailboxes(fields: Fields, contacts: Contacts) -> Iterator[Found]:

@@ -119,7 +119,8 @@ def networks_meeting(connection: Connection, first: Address, last: Address, most
     """Return the networks whose standing answers are used within a range, the narrowest first: at most `most`."""
     floor = block_of(first)
     meets = and_(netblocks.c.first_address.between(floor, last), netblocks.c.last_address >= first)
-    query = select(netblocks).where(meets, netblocks.c.valid_to.is_(None)).order_by(netblocks.c.first_address)
+    shown = [column for column in netblocks.c if column.name != "postal"]  # for the print queue alone
+    query = select(*shown).where(meets, netblocks.c.valid_to.is_(None)).order_by(netblocks.c.first_address)
     found = [row for row in rows(connection, query.limit(READ)) if row["first_address"].version == first.version]
     found.sort(key=lambda row: (int(row["last_address"]) - int(row["first_address"]), -row["id"]))
     return found[:most]

@@ -226,14 +226,15 @@ def _range(item: Learnt) -> tuple[Address, Address]:
 
 NETBLOCK_COLUMNS = (
     *("first_address", "last_address", "registered_first", "registered_last", "outcome", "why", "registry", "handle"),
-    *("name", "holder", "country", "region", "raw_answer_id", "valid_from", "expires_at"),
+    *("name", "holder", "country", "region", "postal", "raw_answer_id", "valid_from", "expires_at"),
 )
 
 
 def _netblock(item: Learnt, raw_id: int, now: datetime) -> tuple[Any, ...]:
     one = item.answer
     said = (one.outcome.value, one.why, one.registry, one.handle, one.name, one.holder, one.country, one.region)
-    return (*_range(item), *(one.registered or (None, None)), *said, raw_id, now, item.expires_at)
+    registered = one.registered or (None, None)
+    return (*_range(item), *registered, *said, one.postal, raw_id, now, item.expires_at)
 
 
 def _keep_contacts(connection: Connection, candidates: Sequence[Candidate], now: datetime) -> dict[str, int]:

@@ -228,6 +228,7 @@ netblocks = Table(
     _text("holder"),
     _text("country"),
     _text("region"),
+    _text("postal"),  # the holder's address, lines parted by \n: read by the paper print queue and nothing else
     _ref("raw_answer_id", "raw_answers", null=True),
     _at("valid_from"),
     _at("expires_at"),  # ask again after this

@@ -178,7 +178,7 @@ def checks_of(connection: Connection, ids: Collection[int]) -> Rows:
 # --- networks and contacts -------------------------------------------------------------------------------------------
 
 NETWORK = select(
-    netblocks,
+    *(column for column in netblocks.c if column.name != "postal"),  # maybe a person's: for the print queue alone
     raw_answers.c.source,
     raw_answers.c.sha256.label("answer_sha256"),
     raw_answers.c.at.label("read_at"),
