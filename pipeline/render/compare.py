@@ -29,8 +29,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str], old: str, new: 
     """Return {name: lines} of a unified diff of each source that is not the same in both."""
     found = {}
     for name in sorted(before.keys() | after.keys()):
-        texts = [sources.get(name, "").splitlines() for sources in (before, after)]
-        if lines := list(unified_diff(*texts, f"{name} {old}", f"{name} {new}", lineterm="")):
+        first, second = (sources.get(name, "").splitlines() for sources in (before, after))
+        if lines := list(unified_diff(first, second, f"{name} {old}", f"{name} {new}", lineterm="")):
             found[name] = lines
     return found
 
@@ -53,8 +53,10 @@ def _parts(sources: Mapping[str, str], name: str, block: str) -> list[Paragraph]
 
 def _beside(part: str, ours: list[Paragraph], theirs: list[Paragraph]) -> Iterator[Beside]:
     """Pair what uses the same; between two such pairs, what is left stands beside what is left."""
-    keys = [[(paragraph.kind, frozenset(paragraph.uses.items())) for paragraph in side] for side in (ours, theirs)]
-    for kind, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    here, there = (
+        [(paragraph.kind, frozenset(paragraph.uses.items())) for paragraph in side] for side in (ours, theirs)
+    )
+    for kind, a, b, c, d in SequenceMatcher(None, here, there, autojunk=False).get_opcodes():
         for left, right in zip_longest(ours[a:b], theirs[c:d]):
             yield Beside(part, _words(left), _words(right), kind != "equal")
 

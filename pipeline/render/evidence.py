@@ -102,15 +102,19 @@ def sections(findings: Iterable[Finding], topic_order: Sequence[str]) -> list[Gr
     ]
 
 
-def rows(group: Group) -> list[Row]:
-    """Return the lines of a section in address order; one for each target, with its latest observation."""
+def targets(group: Group) -> list[Finding]:
+    """Return one finding for each target of a section, that of its newest observation, in address order."""
     latest: dict[tuple[Address, int, str], Finding] = {}
     for finding in group.findings:
         key = (finding.address, finding.port, finding.service)
         if key not in latest or latest[key].last_seen < finding.last_seen:
             latest[key] = finding
-    ordered = sorted(latest, key=lambda key: (*_address_order(key[0]), key[1], key[2]))
-    return [Row(*key, utc_second(latest[key].last_seen)) for key in ordered]
+    return [latest[key] for key in sorted(latest, key=lambda key: (*_address_order(key[0]), key[1], key[2]))]
+
+
+def rows(group: Group) -> list[Row]:
+    """Return the lines of a section in address order; one for each target, with its latest observation."""
+    return [Row(found.address, found.port, found.service, utc_second(found.last_seen)) for found in targets(group)]
 
 
 def _address_order(address: Address) -> tuple[int, int]:

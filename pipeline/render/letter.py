@@ -9,7 +9,7 @@ the same in the second, then the one table and the foot.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jinja2 import Template
@@ -25,7 +25,7 @@ from pipeline.render.front import FrontMatter
 from pipeline.render.language import LanguageChoice
 from pipeline.render.mime import Headers
 from pipeline.render.table import MOST_LINES, Table, groups, table
-from pipeline.render.values import Audience, LetterValues, said
+from pipeline.render.values import THANKS, Audience, LetterValues, said
 from pipeline.render.view import Enclosed, note_names, prose_names
 
 SHARED = ("facts.txt.j2", "table.txt.j2", "foot.txt.j2")
@@ -108,7 +108,8 @@ def render(
     shown = table(parts, letter.front, catalogues, cut)
     shared = shared_names(values, letter.front, catalogues, flat, shown) | {"both": _both(catalogues)}
     facts, listing, foot = (templating.whole(letter.templates[name], name, shared).strip("\n") for name in SHARED)
-    enclosed = Enclosed(csv=csv, xarf=0 < len(flat) <= form.xarf, cut=cut, pass_on_more=len(flat) > MOST_NOTES)
+    reports = 0 < len(flat) <= form.xarf and values.kind != THANKS
+    enclosed = Enclosed((), len(flat) > MOST_NOTES, csv, reports, form.pgp, cut)
     halves = tuple(_half(values, letter, words, parts, enclosed) for words in catalogues)
     mark = training_mark(values, catalogues, Say.TRAINING_SUBJECT)
     subjects = " / ".join(half.subject for half in halves)
@@ -123,14 +124,16 @@ def render(
     )
 
 
-def notes_of(values: LetterValues, sources: Mapping[str, str], locale: str) -> list[tuple[Row, Group, str]]:
-    """Return each target's line, its group, and the note about it that may be passed on, in the table's order."""
+def listed(values: LetterValues, sources: Mapping[str, str]) -> list[Part]:
+    """Return all that a letter tells, by topic and wording, in the table's order."""
+    return groups(values, _compiled(frozenset(sources.items())).front)
+
+
+def notes_of(values: LetterValues, sources: Mapping[str, str], locale: str) -> list[str]:
+    """Return the note about each target that may be passed on, in the table's order."""
     letter = _compiled(frozenset(sources.items()))
-    return [
-        (row, group, _note(values, letter, letter.catalogues[locale], group, row))
-        for group, lines in groups(values, letter.front)
-        for row in lines
-    ]
+    parts = groups(values, letter.front)
+    return [_note(values, letter, letter.catalogues[locale], group, row) for group, lines in parts for row in lines]
 
 
 def headers(
@@ -147,7 +150,14 @@ def headers(
         message_id=message_id,
         content_language=text.content_language,
         in_reply_to=values.earlier.message_id if values.earlier else "",
+        extra=extra or {},
     )
+
+
+def catalogues(sources: Mapping[str, str], choice: LanguageChoice) -> list[Catalogue]:
+    """Return the short strings of a letter's languages, in their order."""
+    letter = _compiled(frozenset(sources.items()))
+    return [letter.catalogues[locale] for locale in choice.locales]
 
 
 def source(sources: Mapping[str, str], name: str) -> str:
@@ -162,8 +172,7 @@ def _half(values: LetterValues, letter: _Compiled, words: Catalogue, parts: Sequ
     if values.audience is not Audience.OWNER:
         first = [(group, row) for group, lines in parts for row in lines[:MOST_NOTES]][:MOST_NOTES]
         notes = [_note(values, letter, words, group, row) for group, row in first]
-    told = Enclosed(tuple(notes), enclosed.pass_on_more, enclosed.csv, enclosed.xarf, enclosed.cut)
-    names = prose_names(values, letter.front, words, told)
+    names = prose_names(values, letter.front, words, replace(enclosed, pass_on=tuple(notes)))
     name = f"{words.locale}.txt.j2"
     prose, closing = (blocks.parse(templating.block(letter.templates[name], name, part, names)) for part in BLOCKS)
     subject = templating.whole(letter.subjects[words.locale], f"subject.{words.locale}", names).strip()

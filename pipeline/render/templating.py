@@ -66,6 +66,7 @@ def environment() -> ImmutableSandboxedEnvironment:
         autoescape=False,  # letters are plain text
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,  # else what is included would flow into the paragraph after it
     )
     made.globals.clear()
     made.filters.clear()

@@ -53,6 +53,7 @@ class Enclosed:
     pass_on_more: bool = False
     csv: bool = False
     xarf: bool = False
+    signature: bool = False  # of OpenPGP: mail programs show it as a file
     cut: bool = False
 
 
@@ -80,7 +81,7 @@ def prose_names(
         "pass_on_more": enclosed.pass_on_more,
         "csv": enclosed.csv,
         "xarf": enclosed.xarf,
-        "attachments": enclosed.csv or enclosed.xarf,
+        "attachments": enclosed.csv or enclosed.xarf or enclosed.signature,
         "cut": enclosed.cut,
         **_topics(values, front, locale),
         **_recipient(values, locale),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 
 from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety, WaveState
 from pipeline.store import events, lives
-from pipeline.store.db import rows
+from pipeline.store.db import CHUNK, rows
 from pipeline.store.tables import approvals, campaigns, letters, persons, waves
 
 UNSETTLED = (
@@ -81,7 +81,7 @@ def manifest_lines(connection: Connection, wave: dict[str, Any]) -> Iterator[str
         .where(letters.c.wave_id == wave["id"])
         .order_by(letters.c.id)
     )
-    for row in connection.execute(query):
+    for row in connection.execute(query.execution_options(yield_per=CHUNK)):  # a wave may have a million
         yield f"letter {row.id} {row.message_id} {bytes(row.approved_sha256).hex()} {row.recipient}"
 
 
@@ -92,7 +92,10 @@ def manifest(connection: Connection, wave: dict[str, Any]) -> bytes:
 
 def seal_manifest(connection: Connection, wave_id: int, now: datetime, by: str) -> bytes:
     """Move a wave whose letters are all written to RENDERED, with the hash of its manifest, and return that hash."""
-    digest = hashlib.sha256(manifest(connection, by_id(connection, wave_id))).digest()
+    sealed = hashlib.sha256()
+    for line in manifest_lines(connection, by_id(connection, wave_id)):
+        sealed.update(f"{line}\n".encode())
+    digest = sealed.digest()
     lives.advance(
         connection,
         [wave_id],

@@ -6,9 +6,9 @@ from tests.render.written import GOLDEN, cases, message
 def letters() -> dict[str, bytes]:
     """Every golden letter, by file name."""
     return {
-        f"{name}.{'+'.join(locales)}.eml": message(notice, *locales)
-        for name, (notice, languages) in cases().items()
-        for locales in languages
+        f"{name}.{'+'.join(locales)}.eml": message(case.values, *locales, form=case.form)
+        for name, case in cases().items()
+        for locales in case.languages
     }
 
 

@@ -8,13 +8,13 @@ from email.message import EmailMessage
 from ipaddress import ip_address
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
-from pipeline.domain import CaseState, Tier
+from pipeline.domain import CaseState, Exposure, LetterState, Tier, WaveState
 from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import PlanSettings, plan_wave
 from pipeline.render.folder import read
-from pipeline.render.run import render
+from pipeline.render.run import render, rewrite
 from pipeline.store import events, preferences, templates
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -56,6 +56,28 @@ def ready(db: Database, now: datetime) -> list[int]:
     return ids
 
 
+def bring_in(db: Database, now: datetime, kind: str) -> None:
+    """Import a shipped letter."""
+    with db.write() as connection:
+        templates.bring_in(
+            connection, kind, read(ROOT / "templates" / "letters" / kind, ROOT / "templates"), now, "test"
+        )
+
+
+def told(db: Database, now: datetime) -> str:
+    """The first letter is written and was handed over; its case waits once more.  Returns its reference."""
+    plan(db, now)
+    written(db, now)
+    handed = {"number": 1, "worker_id": seed.worker(db, now), "head": b"", "sha256": b"x" * 32, "sender": "s@a.example"}
+    with db.write() as connection:
+        attempt = {"letter_id": 1, "recipient": "abuse@isp.example", "started_at": now, "dot_at": now, **handed}
+        connection.execute(insert(t.attempts).values(**attempt))
+        connection.execute(update(t.letters).values(state=LetterState.HANDED.value))
+        connection.execute(update(t.waves).values(state=WaveState.DONE.value))
+        connection.execute(update(t.cases).values(state=CaseState.RESOLVED.value))
+        return str(connection.execute(select(t.notices.c.reference)).scalar_one())
+
+
 def plan(db: Database, now: datetime, kind: str = FIRST) -> None:
     made = plan_wave(
         db, 1, "00", 1, PlanSettings(timedelta(days=3), 0, 0), KEYS, clock=lambda: now, by="person:1", kind=kind
@@ -68,14 +90,17 @@ def written(db: Database, now: datetime) -> EmailMessage:
     worker = seed.worker(db, now)
     assert render(db, KEYS, worker_id=worker, clock=lambda: now, progress=lambda *_: None) == 1
     with db.read() as connection:
-        body = connection.execute(select(t.bodies.c.body)).scalar_one()
+        newest = select(t.letters.c.sha256).order_by(t.letters.c.id.desc()).limit(1).scalar_subquery()
+        body = connection.execute(select(t.bodies.c.body).where(t.bodies.c.sha256 == newest)).scalar_one()
     message = email.message_from_bytes(zlib.decompress(body), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
 
 def text(message: EmailMessage) -> str:
-    return " ".join(str(message.get_content()).split())
+    body = message.get_body(("plain",))
+    assert body is not None
+    return " ".join(str(body.get_content()).split())
 
 
 def language(db: Database) -> tuple[str, str]:
@@ -129,3 +154,54 @@ def test_a_case_that_lost_its_contact_since_it_was_planned_stops_no_wave(
     with db.write() as connection:
         connection.execute(update(t.cases).where(t.cases.c.id.in_(ready)).values(**gone))
     assert "ISP-NET" in text(written(db, now))
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("kind", ["reminder", "last"])
+def test_a_reminder_names_the_first_letter_that_left_and_answers_it(db: Database, now: datetime, kind: str) -> None:
+    bring_in(db, now, kind)
+    reference = told(db, now)
+    with db.read() as connection:
+        first = connection.execute(select(t.letters.c.message_id)).scalar_one()
+    plan(db, now + timedelta(hours=2), kind)
+    message = written(db, now + timedelta(hours=2))
+    assert f"March 1, 2026 (reference {reference})" in text(message).replace("\u00a0", " ")
+    assert message["In-Reply-To"] == first
+    assert message["Message-ID"] != first
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize(
+    ("method", "said", "unsaid"),
+    [
+        ("passive", "test of March 2, 2026", "We were told"),
+        ("statement", "We were told", "our test"),
+    ],
+)
+def test_a_thank_you_claims_a_test_of_ours_only_if_there_was_one(
+    db: Database, now: datetime, method: str, said: str, unsaid: str
+) -> None:
+    bring_in(db, now, "thanks")
+    told(db, now)
+    plan(db, now, "thanks")
+    with db.write() as connection:
+        closed = {"verdict": Exposure.CLOSED.value, "method": method, "at": now + timedelta(days=1)}
+        connection.execute(update(t.checks).values(**closed))
+    found = text(written(db, now + timedelta(days=30))).replace("\u00a0", " ")
+    assert said in found
+    assert unsaid not in found
+
+
+@pytest.mark.usefixtures("ready")
+def test_the_form_that_was_chosen_stands_beside_the_letter_and_is_used_again(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        wish = Preference(format="csv", headers={"X-Queue": "abuse"})
+        preferences.put(connection, 1, wish, now, "person:1")
+    plan(db, now)
+    message = written(db, now)
+    assert message["X-Queue"] == "abuse"
+    assert [part.get_filename() for part in message.iter_attachments()] == ["addresses.csv"]
+    with db.write() as connection:  # another wish, since
+        preferences.put(connection, 1, Preference(format="inline"), now, "person:1")
+        kept = connection.execute(select(t.bodies.c.body)).scalar_one()
+        assert rewrite(connection, 1) == zlib.decompress(kept)

@@ -102,6 +102,7 @@ def test_an_included_source_stands_as_if_it_were_written_there() -> None:
     assert (
         _included("{% block b %}{% if flag %}{% include 'p' %}{% else %}no{% endif %}{% endblock %}", p="yes") == "yes"
     )
+    assert _included("{% block b %}\n{% include 'p' %}\n\nnext{% endblock %}", p="last line\n") == "last line\n\nnext"
     assert templating.parts("t", {"t": "{% include 'p' %}{% if flag %}{% include 'q' %}{% endif %}"}) == ["p", "q"]
 
 

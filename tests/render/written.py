@@ -4,6 +4,7 @@ Addresses and names are those set apart for documentation (RFC 5737, 3849, 2606)
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from ipaddress import ip_address
@@ -12,9 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.domain import EvidenceLevel
-from pipeline.render import folder, letter, mime
+from pipeline.render import compose, folder
+from pipeline.render.form import PLAIN, Form
 from pipeline.render.language import LanguageChoice
-from pipeline.render.values import Agency, Audience, CampaignFace, Finding, LetterValues
+from pipeline.render.values import Agency, Audience, CampaignFace, Earlier, Ended, Finding, LetterValues
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GOLDEN = Path(__file__).parent / "golden"
@@ -105,10 +107,18 @@ def choice(*locales: str) -> LanguageChoice:
     return LanguageChoice(locales, "default")
 
 
-def message(notice: LetterValues, *locales: str) -> bytes:
+@dataclass(frozen=True)
+class Case:
+    """A notice of a golden letter, the languages it is written in, and its form."""
+
+    values: LetterValues
+    languages: tuple[tuple[str, ...], ...]
+    form: Form = PLAIN
+
+
+def message(notice: LetterValues, *locales: str, form: Form = PLAIN) -> bytes:
     """The notice's letter as bytes."""
-    text = letter.render(notice, sources(), choice(*locales))
-    return mime.build(letter.headers(notice, text, choice(*locales), "<n1.7k3m@agency.example>"), text.body)
+    return compose.letter(notice, sources(notice.kind), choice(*locales), form, "<n1.7k3m@agency.example>")
 
 
 def _many() -> tuple[Finding, ...]:
@@ -131,28 +141,78 @@ def _mixed() -> tuple[Finding, ...]:
     )
 
 
-def cases() -> dict[str, tuple[LetterValues, tuple[tuple[str, ...], ...]]]:
-    """The notices of the golden letters, and the languages each is written in."""
-    alone = (EN, FR_CA, FR)
-    every = (*alone, EN_FR, FR_EN)
-    provider = {"audience": Audience.PROVIDER}
+ALONE = (EN, FR_CA, FR)
+EVERY = (*ALONE, EN_FR, FR_EN)
+_PROVIDER: dict[str, Any] = {"audience": Audience.PROVIDER}
+_EARLIER = Earlier("TOC-2B5N-8WQE", date(2026, 10, 1), "<n0.2b5n@agency.example>")
+_FULL = Form(html=True, csv=True, xarf=50)
+
+
+def cases() -> dict[str, Case]:
+    """The notices of the golden letters."""
+    return {**_first_notices(), **_later_notices(), **_forms()}
+
+
+def _first_notices() -> dict[str, Case]:
+    unnamed = [finding(f"192.0.2.{n}", "open_proxy", 1, sources=(), source_count=2) for n in (20, 21, 22)]
+    signed = Agency(
+        {"en": "Example Trade Commission", "fr": "Commission du commerce d'exemple"},
+        "US",
+        {"en": ("Sam Sample", "Head of Consumer Protection"), "fr": ("Sam Modèle", "Protection des consommateurs")},
+    )
     return {
-        "relay-e0-owner": (values(), every),
-        "proxy-e1-owner-unnamed": (
-            values(
-                *(finding(f"192.0.2.{n}", "open_proxy", 1, sources=(), source_count=2) for n in (20, 21, 22)),
-                face=face(cosigners=(), privacy={}),
-            ),
-            alone,
+        "relay-e0-owner": Case(values(), EVERY),
+        "proxy-e1-owner-unnamed": Case(values(*unnamed, face=face(cosigners=(), privacy={})), ALONE),
+        "relay-e2-provider": Case(values(finding(level=2, sources=(), source_count=0), **_PROVIDER), ALONE),
+        "relay-e3-owner": Case(values(finding(level=3)), ALONE),
+        "proxy-e4-provider": Case(values(finding(topic="open_proxy", level=4, port=3128), **_PROVIDER), ALONE),
+        "both-one-address-owner": Case(values(finding(), finding(topic="open_proxy")), ALONE),
+        "both-300-provider": Case(values(*_many(), **_PROVIDER), (EN, FR_CA, EN_FR)),
+        "mixed-beside": Case(values(*_mixed(), audience=Audience.BESIDE), EVERY),
+        "relay-e0-beside": Case(values(audience=Audience.BESIDE, face=face(cosigners=(signed,))), ALONE),
+        "mixed-training-provider": Case(values(*_mixed(), **_PROVIDER, training=True, watermark="Alpha"), EVERY),
+    }
+
+
+def _later_notices() -> dict[str, Case]:
+    tested = Ended(datetime(2026, 11, 2, 8, 30, tzinfo=UTC))
+    said = Ended(datetime(2026, 11, 2, 9, 0, tzinfo=UTC), stated=True)
+    confirmed = finding(topic="open_proxy", level=4)
+    later: dict[str, Any] = {"earlier": _EARLIER}
+    return {
+        "reminder-e0-owner": Case(values(kind="reminder", **later), ALONE),
+        "reminder-mixed-provider": Case(values(*_mixed(), kind="reminder", **_PROVIDER, **later), EVERY),
+        "reminder-e0-beside": Case(values(kind="reminder", audience=Audience.BESIDE, **later), ALONE),
+        "last-e4-owner": Case(values(confirmed, kind="last", **later), ALONE),
+        "last-e1-provider": Case(
+            values(finding(level=1), finding("192.0.2.11"), kind="last", **_PROVIDER, **later), EVERY
         ),
-        "relay-e2-provider": (values(finding(level=2, sources=(), source_count=0), **provider), alone),
-        "proxy-e4-provider": (values(finding(topic="open_proxy", level=4, port=3128), **provider), alone),
-        "both-one-address-owner": (values(finding(), finding(topic="open_proxy")), alone),
-        "both-300-provider": (values(*_many(), **provider), (EN, FR_CA, EN_FR)),
-        "mixed-beside": (values(*_mixed(), audience=Audience.BESIDE), every),
-        "relay-e0-beside": (values(audience=Audience.BESIDE), alone),
-        "mixed-training-provider": (
-            values(*_mixed(), **provider, training=True, watermark="Alpha"),
-            every,
+        "thanks-closed-owner": Case(values(finding(level=4, ended=tested), kind="thanks", **later), ALONE),
+        "thanks-stated-provider": Case(values(finding(ended=said), kind="thanks", **_PROVIDER, **later), ALONE),
+        "thanks-mixed-provider": Case(
+            values(
+                finding(ended=tested),
+                finding("192.0.2.11", ended=tested),
+                finding("192.0.2.12", "open_proxy", ended=said),
+                kind="thanks",
+                **_PROVIDER,
+                **later,
+            ),
+            EVERY,
+        ),
+        "test": Case(values(finding(), finding("198.51.100.7", "open_proxy"), kind="test"), EVERY),
+    }
+
+
+def _forms() -> dict[str, Case]:
+    return {
+        "full-provider": Case(values(finding(), finding(topic="open_proxy"), **_PROVIDER), EVERY, _FULL),
+        "full-last-provider": Case(
+            values(finding(level=4), kind="last", earlier=_EARLIER, **_PROVIDER), (FR_EN,), _FULL
+        ),
+        "csv-300-provider": Case(values(*_many(), **_PROVIDER), (EN_FR,), Form(csv=True, xarf=50)),
+        "multilingual-owner": Case(values(), (EN_FR, FR_EN), Form(multilingual=True)),
+        "asked-headers-provider": Case(
+            values(**_PROVIDER), (EN,), Form(headers={"Auto-Submitted": "auto-generated", "X-Ticket-Queue": "abuse"})
         ),
     }

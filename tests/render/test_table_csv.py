@@ -1,0 +1,117 @@
+"""The attached table: all targets, read back as written; and no value from outside is ever a formula, a row, a column."""
+
+import csv
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.render import letter, table_csv
+from pipeline.render.values import Audience, Ended, LetterValues
+from tests.render.written import SEEN, cases, finding, sources, values
+
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def _groups(notice: LetterValues) -> list[letter.Group]:
+    return [group for group, _ in letter.listed(notice, sources(notice.kind))]
+
+
+def _read(notice: LetterValues, *locales: str) -> list[dict[str, str]]:
+    notes = {locale: letter.notes_of(notice, sources(notice.kind), locale) for locale in locales}
+    data = table_csv.csv_table(notice, _groups(notice), notes)
+    assert data is not None
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
+
+
+@pytest.mark.parametrize("name", cases())
+def test_every_target_has_one_row(name: str) -> None:
+    notice = cases()[name].values
+    rows = _read(notice, "en", "fr_CA")
+    told = {(str(found.address), str(found.port or ""), found.topic) for found in notice.findings}
+    assert sorted((row["address"], row["port"], row["topic"]) for row in rows) == sorted(told)
+    assert {row["reference"] for row in rows} == {notice.reference}
+    for row in rows:
+        assert row["note_en"].startswith(row["address"])
+        assert notice.reference in row["note_fr_CA"]
+
+
+def test_a_row_says_what_the_letter_says_and_leaves_empty_what_nobody_said() -> None:
+    unsaid = finding("2001:db8::1", "open_proxy", port=0, service="any", sources=(), source_count=2, network="")
+    confirmed = finding("192.0.2.1", level=4)
+    rows = _read(values(unsaid, confirmed))
+    assert rows[0]["tested_at"] == "2026-11-01T02:00:00Z"
+    assert [row["evidence"] for row in rows] == ["confirmed", "reported"]
+    assert (rows[1]["port"], rows[1]["service"], rows[1]["sources"], rows[1]["source_count"]) == ("", "", "", "2")
+
+
+def test_a_statement_is_no_test() -> None:
+    ended = [finding("192.0.2.1", ended=Ended(SEEN)), finding("192.0.2.2", ended=Ended(SEEN, stated=True))]
+    rows = _read(values(*ended, kind="thanks"))
+    assert {row["address"]: (row["evidence"], bool(row["tested_at"])) for row in rows} == {
+        "192.0.2.1": ("closed", True),
+        "192.0.2.2": ("stated", False),
+    }
+
+
+@pytest.mark.parametrize("head", table_csv.HEADS)
+def test_heads_are_machine_names(head: str) -> None:
+    assert re.fullmatch(r"[a-z][a-z_]*", head)
+
+
+def test_lines_end_as_rfc_4180_has_it_and_no_mark_stands_before_the_first_head() -> None:
+    data = table_csv.csv_table(values(), _groups(values()), {})
+    assert data is not None
+    assert data.startswith(b"address,port,")
+    assert data.endswith(b"\r\n")
+    assert data.count(b"\n") == data.count(b"\r\n") == 2
+
+
+OUTSIDE = st.text(max_size=120) | st.sampled_from(
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "\r\n=1",
+        '"=1',
+        "a,b",
+        'a"b',
+        "\uff1d1",
+        "x\r\n192.0.2.66,25",
+        "'=1",
+    ]
+)
+
+
+@given(OUTSIDE, OUTSIDE)
+def test_no_outside_value_is_a_formula_or_moves_another(network: str, source: str) -> None:
+    notice = values(finding(network=network, sources=(source,)), finding("192.0.2.11"), audience=Audience.PROVIDER)
+    rows = _read(notice, "en")
+    assert len(rows) == 2
+    for row in rows:
+        assert list(row) == [*table_csv.HEADS, "note_en"]
+        assert None not in row.values()
+        assert not [value for value in row.values() if FORMULA.match(value)]
+        assert not [value for value in row.values() if re.search(r"[\x00-\x1f\x7f]", value)]
+
+
+@given(OUTSIDE)
+def test_a_guarded_value_begins_with_no_formula(text: str) -> None:
+    assert not FORMULA.match(table_csv.guarded(text))
+
+
+def test_a_file_that_is_too_large_loses_its_notes_and_one_that_still_is_is_not_made() -> None:
+    some = values(*(finding(f"2001:db8::{n:x}", network="N" * 100) for n in range(1, 5_000)))
+    notes = {"en": ["n" * 400] * len(some.findings)}
+    assert "note_en" in _read(values(finding()), "en")[0]
+    without = table_csv.csv_table(some, _groups(some), notes)
+    assert without is not None
+    assert len(without) <= table_csv.MAX_CSV
+    assert b"note_en" not in without
+    many = values(*(finding(f"2001:db8::{n:x}", network="N" * 200) for n in range(1, 12_000)))
+    assert table_csv.csv_table(many, _groups(many), {}) is None
