@@ -82,6 +82,14 @@ class Network:
     bootstrap: str = ""  # empty: `registry`
     fault: Fault | None = None
     whois_fault: WhoisFault | None = None
+    postal: tuple[str, ...] = ()  # the holder's address: the street, the town with region and postal code, the country
+
+    @property
+    def town(self) -> tuple[str, str]:
+        """The town and the postal code of the address, apart from the region."""
+        line = self.postal[-2] if len(self.postal) > 1 else ""
+        town, found, code = line.partition(f" {self.region}") if self.region else (line, "", "")
+        return town, code.strip() if found else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Pure.  Standards: RFC 9083 (objects), RFC 7095 (jCard), RFC 9224 (bootstrap file
 ARIN nests the abuse role in the registrant; APNIC has an IRT; LACNIC gives one person three roles; the others are flat.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 from urllib.parse import quote
@@ -71,8 +71,7 @@ def rate_notice() -> Json:
 
 def entities(thing: Network | Autnum, base: str) -> list[Json]:
     """Return the registrant and, where there is an abuse mailbox, who reads it, as this registry places them."""
-    region = thing.region if isinstance(thing, Network) else ""
-    card = _jcard(thing.holder or thing.handle, "org", "", thing.country, region)
+    card = _jcard(thing.holder or thing.handle, "org", "", _adr(thing))
     registrant = _entity(f"{thing.handle}-HOLDER", ["registrant"], card, base)
     if not thing.abuse:
         return [registrant]
@@ -106,18 +105,35 @@ def _jcard(
     name: str,
     kind: str,
     mailbox: str,
-    country: str = "",
-    region: str = "",
+    adr: Sequence[Any] = (),
     preferred: bool = False,
     kind_of_mail: str = "",
 ) -> list[Any]:
     properties: list[Any] = [["version", {}, "text", "4.0"], ["fn", {}, "text", name], ["kind", {}, "text", kind]]
-    if country or region:
-        properties.append(["adr", {}, "text", ["", "", "", "", region, "", country]])
+    if adr:
+        properties.append([*adr])
     if mailbox:
         parameters = {"type": kind_of_mail} if kind_of_mail else {"pref": "1"} if preferred else {}
         properties.append(["email", parameters, "text", mailbox])
     return ["vcard", properties]
+
+
+def _adr(thing: Network | Autnum) -> list[Any]:
+    """The holder's address in the registry's shape: parts, or a label; ARIN's label has a line for each part."""
+    region = thing.region if isinstance(thing, Network) else ""
+    parts: list[Any] = ["", "", "", "", region, "", thing.country]
+    if not any(parts):
+        return []
+    lines = thing.postal if isinstance(thing, Network) else ()
+    if not lines or not isinstance(thing, Network):
+        return ["adr", {}, "text", parts]
+    if thing.registry == "lacnic":
+        street = lines[:-1]
+        return ["adr", {}, "text", ["", "", [*street] if len(street) > 1 else "".join(street), *parts[3:]]]
+    if thing.registry == "arin" and region:
+        town, code = thing.town
+        lines = (*lines[:-2], town, region, code, lines[-1])
+    return ["adr", {"label": "\n".join(filter(None, lines))}, "text", [""] * 7]
 
 
 def _cidr(prefix: Prefix) -> Json:

@@ -15,8 +15,9 @@
     networks.csv      network (FIRST-LAST, a prefix or one address), registry, handle; and, each of them optional:
                       name, holder, country, region, language, abuse (a mailbox, empty for none), bootstrap (the
                       registry that the bootstrap files name for it, if another), fault (a word of RdapFault;
-                      rate-limited:3 stops after three), whois_fault (a word of WhoisFault).  A network inside
-                      another one is its child.
+                      rate-limited:3 stops after three), whois_fault (a word of WhoisFault), postal (the
+                      holder's address, " / " between its lines, the country last).  A network inside another one is
+                      its child.
     autnums.csv       optional: first, last, registry, handle; and name, holder, country, abuse
     announced.csv     optional: prefix, origins (AS numbers, several with spaces between), registry, country (optional)
     directory.csv     optional: prefix, mailboxes (several with spaces between): what a public directory says of it
@@ -116,7 +117,7 @@ class Scenario:
         return WhoisTable(RangeTable(self.networks), faults)
 
 
-_NETWORK = ("name", "holder", "country", "region", "language", "abuse", "bootstrap", "fault", "whois_fault")
+_NETWORK = ("name", "holder", "country", "region", "language", "abuse", "bootstrap", "fault", "whois_fault", "postal")
 _AUTNUM = ("name", "holder", "country", "abuse")
 
 
@@ -168,6 +169,7 @@ def _network(row: Row) -> Network:
         bootstrap=row.choice("bootstrap", REGISTRIES) if row.cells["bootstrap"] else "",
         fault=fault,
         whois_fault=WhoisFault(row.choice("whois_fault", list(WhoisFault))) if row.cells["whois_fault"] else None,
+        postal=tuple(filter(None, (line.strip() for line in row.optional("postal").split(" / ")))),
     )
 
 

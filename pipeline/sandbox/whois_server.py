@@ -126,7 +126,7 @@ def _rpsl(table: WhoisTable, network: Network) -> str:
         [
             ("organisation", f"{network.handle}-ORG"),
             ("org-name", network.holder),
-            ("address", network.region),
+            *(("address", line) for line in network.postal or (network.region,)),
             ("abuse-c", f"{network.handle}-ABUSE" if network.abuse else ""),
         ],
     ]
@@ -160,7 +160,15 @@ def _arin(table: WhoisTable, network: Network | None) -> str:
             + _lines([*block, ("ReferralServer", f"whois://{referral}")], 16)
             + "\n"
         )
-    organisation = [("OrgName", network.holder), ("StateProv", network.region), ("Country", network.country)]
+    town, code = network.town
+    organisation = [
+        ("OrgName", network.holder),
+        *(("Address", line) for line in network.postal[:-2]),
+        ("City", town),
+        ("StateProv", network.region),
+        ("PostalCode", code),
+        ("Country", network.country),
+    ]
     abuse = [("OrgAbuseHandle", f"{network.handle}-ABUSE"), ("OrgAbuseName", "Abuse"), ("OrgAbuseEmail", network.abuse)]
     blocks = [block, organisation, *([abuse] if network.abuse else [])]
     return "# ARIN WHOIS data and services\n\n" + "\n\n".join(_lines(block, 16) for block in blocks) + "\n"

@@ -12,7 +12,7 @@ from pipeline.domain import Answer, RdapQuestion
 from pipeline.net import rdap
 from pipeline.net.http import HttpSettings
 from pipeline.net.rdap import JsonDocument
-from pipeline.sandbox import rdap_server, recorded
+from pipeline.sandbox import rdap_objects, rdap_server, recorded
 from pipeline.sandbox.networks import REGISTRIES, Autnum, Fault, Network, RangeTable, RdapFault
 from pipeline.sandbox.rdap_server import RdapTable
 from pipeline.sandbox.thread import in_thread
@@ -196,3 +196,21 @@ def test_every_fault_can_be_done() -> None:
             with rdap.edge(hasty, lambda: NOW) as edge:
                 edge.ask(RdapQuestion(1, f"http://127.0.0.1:{port}/arin/ip/192.0.2.1"))
                 assert edge.take(timeout=20)[0].answer.status != 500, kind
+
+
+@pytest.mark.parametrize(
+    ("registry", "parameters", "parts"),
+    [
+        ("arin", {"label": "1 Example Street\nExampleville\nQC\nH0H 0H0\nCanada"}, [""] * 7),
+        ("ripencc", {"label": "1 Example Street\nExampleville QC H0H 0H0\nCanada"}, [""] * 7),
+        ("lacnic", {}, ["", "", ["1 Example Street", "Exampleville QC H0H 0H0"], "", "QC", "", "CA"]),
+    ],
+)
+def test_a_postal_address_stands_in_the_card_as_its_registry_writes_it(
+    registry: str, parameters: dict[str, str], parts: list[Any]
+) -> None:
+    lines = ("1 Example Street", "Exampleville QC H0H 0H0", "Canada")
+    first, last = ip_address("192.0.2.0"), ip_address("192.0.2.15")
+    network = Network(first, last, registry, "N", holder="Holder", country="CA", region="QC", postal=lines)
+    [registrant] = rdap_objects.entities(network, "http://rdap.example/")
+    assert ["adr", parameters, "text", parts] in registrant["vcardArray"][1]

@@ -204,3 +204,16 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ConfigurationError, match=f"{name} cannot be read"):
         load(folder)
+
+
+def test_a_holder_may_have_a_postal_address_line_by_line(folder: Path) -> None:
+    table = folder / "networks.csv"
+    header = "network,registry,handle,region,postal\n"
+    table.write_text(
+        f"{header}203.0.113.0/24,arin,ONE,QC,1 Example Street / Exampleville QC H0H 0H0 / Canada\n"
+        "198.51.100.0/24,arin,NONE,,\n",
+        "utf-8",
+    )
+    one, none = load(folder).networks
+    assert one.postal == ("1 Example Street", "Exampleville QC H0H 0H0", "Canada")
+    assert (one.town, none.postal, none.town) == (("Exampleville", "H0H 0H0"), (), ("", ""))

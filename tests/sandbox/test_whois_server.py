@@ -105,3 +105,15 @@ def test_a_fault_of_the_registry_goes_before_the_answer_and_questions_are_writte
 
 def test_an_endless_line_is_not_read() -> None:
     assert ask("ripencc", "x" * 100_000) == ""
+
+
+def test_a_postal_address_stands_in_the_organisation() -> None:
+    ends = (ip_address("203.0.113.0"), ip_address("203.0.113.255"))
+    lines = ("1 Example Street", "Exampleville QC H0H 0H0", "Canada")
+    arin = Network(*ends, "arin", "N", holder="Holder", country="CA", region="QC", postal=lines)
+    ripe = Network(*ends, "ripencc", "N", holder="Holder", country="CA", region="QC", postal=lines)
+    said = ask("arin", "203.0.113.7", WhoisTable(RangeTable([arin])))
+    parts = ("Address:        1 Example Street", "City:           Exampleville", "StateProv:      QC")
+    assert "\n".join((*parts, "PostalCode:     H0H 0H0", "Country:        CA")) in said
+    said = ask("ripencc", "203.0.113.7", WhoisTable(RangeTable([ripe])))
+    assert "\n".join(f"address:        {line}" for line in lines) in said
