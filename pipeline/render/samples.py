@@ -93,7 +93,7 @@ def samples(kind: str, topics: Sequence[str], level: EvidenceLevel = EvidenceLev
                 training=bare,
                 earlier=EARLIER if kind in (*REMINDERS, THANKS) else None,
             ),
-_form(audience, name),
+            _form(audience, name),
         )
 
 
