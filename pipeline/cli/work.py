@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pipeline.cli import approvals, dkim, edges, show, words
@@ -118,8 +119,15 @@ def verify(bench: Bench) -> int:
 
 def render(bench: Bench) -> int:
     """Write the letters of planned waves; returns how many."""
-    keys = edges.keys(bench.ground.loaded)
-    return render_stage.render(bench.ground.db, keys, worker_id=bench.worker_id, clock=clock, progress=bench.progress)
+    loaded = bench.ground.loaded
+    return render_stage.render(
+        bench.ground.db,
+        edges.keys(loaded),
+        worker_id=bench.worker_id,
+        clock=clock,
+        progress=bench.progress,
+        sign=edges.pgp_signer(loaded),
+    )
 
 
 def send(bench: Bench) -> Outcome:
@@ -138,7 +146,7 @@ def send(bench: Bench) -> Outcome:
             clock=clock,
             progress=bench.progress,
             approved=approvals.Guard(loaded),
-            rewrite=render_stage.rewrite,
+            rewrite=partial(render_stage.rewrite, sign=edges.pgp_signer(loaded)),
             signing=dkim.signing(loaded),
             unbroken=bench.unbroken,
         )

@@ -5,7 +5,8 @@ Pure, but for letters that are signed with OpenPGP: a signature holds its time, 
 
 from collections.abc import Mapping
 
-from pipeline.render import html, mime, table_csv, xarf
+from pipeline.domain import ConfigurationError
+from pipeline.render import html, mime, pgp, table_csv, xarf
 from pipeline.render import letter as written
 from pipeline.render.catalogue import Say
 from pipeline.render.evidence import Group
@@ -13,6 +14,7 @@ from pipeline.render.form import Form
 from pipeline.render.language import LanguageChoice
 from pipeline.render.letter import Letter
 from pipeline.render.mime import Part
+from pipeline.render.pgp import Sign
 from pipeline.render.values import LetterValues, said
 
 
@@ -22,6 +24,7 @@ def letter(
     choice: LanguageChoice,
     form: Form,
     message_id: str,
+    sign: Sign | None = None,
 ) -> bytes:
     """Return the exact bytes of a letter, without the lines that are set when it is sent.
 
@@ -37,6 +40,8 @@ def letter(
         reports = xarf.reports(values, _groups(values, sources), said_of, form.xarf)
         files += [mime.attachment(name, "application/json", report) for name, report in reports]
     whole = mime.multipart("mixed", [body, *files], message_id) if files else body
+    if form.pgp:
+        whole = pgp.signed(whole, _key(sign), message_id)
     return mime.build(written.headers(values, text, choice, message_id, form.headers), whole)
 
 
@@ -75,3 +80,13 @@ def _multilingual(
         tag, name = alone.halves[0].tag, said("from_name", values.face.from_name, locale)
         versions.append((tag, alone.subject, name, _body(alone, form)))
     return mime.multilingual(mime.text_part(f"{notice}\n"), versions, message_id, from_mailbox=values.face.from_mailbox)
+
+
+def _key(sign: Sign | None) -> Sign:
+    if sign is None:
+        raise ConfigurationError(
+            "Letters of this campaign are signed, and there is no key",
+            "its settings say pgp_sign, the credential file has no pgp_key",
+            "Put the armoured secret key there as pgp_key, or set pgp_sign = false.",
+        )
+    return sign

@@ -16,6 +16,7 @@ from pipeline.render import compose, form, language
 from pipeline.render.face import face_of
 from pipeline.render.form import Form, Offer
 from pipeline.render.language import LanguageChoice
+from pipeline.render.pgp import Sign
 from pipeline.render.values import FIRST, REMINDERS, Audience, CampaignFace, Earlier, Ended, Finding, LetterValues
 from pipeline.store import render as store
 from pipeline.store import templates, waves
@@ -53,8 +54,10 @@ class Again:
     message_id: str
 
 
-def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: Progress) -> int:
-    """Write every letter that is due; returns how many."""
+def render(
+    db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: Progress, sign: Sign | None = None
+) -> int:
+    """Write every letter that is due; returns how many.  `sign` makes OpenPGP signatures, where a campaign wants them."""
     count = 0
     with db.read() as connection:
         found = store.planned_waves(connection)
@@ -63,7 +66,7 @@ def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: 
             sheet = _sheet(connection, wave_id)
             total = store.left(connection, wave_id)
         done = 0
-        while written := _unit(db, wave_id, sheet, keys, worker_id, clock):
+        while written := _unit(db, wave_id, sheet, keys, worker_id, clock, sign):
             done += written
             progress("letters", done, total)
         count += done
@@ -74,10 +77,10 @@ def render(db: Database, keys: Keys, *, worker_id: int, clock: Clock, progress: 
     return count
 
 
-def rewrite(connection: Connection, notice_id: int) -> bytes:
+def rewrite(connection: Connection, notice_id: int, sign: Sign | None = None) -> bytes:
     """Return a notice's letter again, from the same revisions and with the date it bears, with the cases still in it."""
     again = read_back(connection, notice_id)
-    return compose.letter(again.values, again.sources, again.choice, again.form, again.message_id)
+    return compose.letter(again.values, again.sources, again.choice, again.form, again.message_id, sign)
 
 
 def read_back(connection: Connection, notice_id: int) -> Again:
@@ -107,7 +110,7 @@ def _sheet(connection: Connection, wave_id: int) -> Sheet:
     )
 
 
-def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, clock: Clock) -> int:
+def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, clock: Clock, sign: Sign | None) -> int:
     with db.write() as connection:
         lease, notices = store.claim(connection, wave_id, worker_id, clock(), UNIT)
     if not notices:
@@ -126,7 +129,7 @@ def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, 
             wanted = _form(sheet, notice, len(choice.locales))
             natural = (notice.campaign_id, notice.contact_id, notice.number)
             message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
-            body = compose.letter(values, sheet.sources, choice, wanted, message_id)
+            body = compose.letter(values, sheet.sources, choice, wanted, message_id, sign)
             written.append(_written(notice, body, message_id, choice, wanted))
     with db.write() as connection:
         store.add_letters(connection, written, lease, now, BY)

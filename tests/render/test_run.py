@@ -8,12 +8,14 @@ from email.message import EmailMessage
 from ipaddress import ip_address
 
 import pytest
+from pysequoia import Tsk
 from sqlalchemy import insert, select, update
 
-from pipeline.domain import CaseState, Exposure, LetterState, Tier, WaveState
+from pipeline.domain import CaseState, ConfigurationError, Exposure, LetterState, Tier, WaveState
 from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import PlanSettings, plan_wave
 from pipeline.render.folder import read
+from pipeline.render.pgp import Sign, signer_of
 from pipeline.render.run import render, rewrite
 from pipeline.store import events, preferences, templates
 from pipeline.store import tables as t
@@ -85,10 +87,10 @@ def plan(db: Database, now: datetime, kind: str = FIRST) -> None:
     assert made.letters == 1, made.left_out
 
 
-def written(db: Database, now: datetime) -> EmailMessage:
+def written(db: Database, now: datetime, sign: Sign | None = None) -> EmailMessage:
     """Render what is planned, and return the one letter."""
     worker = seed.worker(db, now)
-    assert render(db, KEYS, worker_id=worker, clock=lambda: now, progress=lambda *_: None) == 1
+    assert render(db, KEYS, worker_id=worker, clock=lambda: now, progress=lambda *_: None, sign=sign) == 1
     with db.read() as connection:
         newest = select(t.letters.c.sha256).order_by(t.letters.c.id.desc()).limit(1).scalar_subquery()
         body = connection.execute(select(t.bodies.c.body).where(t.bodies.c.sha256 == newest)).scalar_one()
@@ -205,3 +207,15 @@ def test_the_form_that_was_chosen_stands_beside_the_letter_and_is_used_again(db:
         preferences.put(connection, 1, Preference(format="inline"), now, "person:1")
         kept = connection.execute(select(t.bodies.c.body)).scalar_one()
         assert rewrite(connection, 1) == zlib.decompress(kept)
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_campaign_that_signs_needs_a_key_and_its_letters_bear_a_signature(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        connection.execute(update(t.campaigns).values(settings=events.canonical({**SETTINGS, "pgp_sign": True})))
+    plan(db, now)
+    with pytest.raises(ConfigurationError, match="there is no key"):
+        written(db, now)
+    message = written(db, now, signer_of(str(Tsk.generate("a@agency.example"))))
+    assert message.get_content_type() == "multipart/signed"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "application/pgp-signature"]
