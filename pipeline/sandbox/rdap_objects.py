@@ -122,11 +122,9 @@ def _adr(thing: Network | Autnum) -> list[Any]:
     """The holder's address in the registry's shape: parts, or a label; ARIN's label has a line for each part."""
     region = thing.region if isinstance(thing, Network) else ""
     parts: list[Any] = ["", "", "", "", region, "", thing.country]
-    if not any(parts):
-        return []
     lines = thing.postal if isinstance(thing, Network) else ()
     if not lines or not isinstance(thing, Network):
-        return ["adr", {}, "text", parts]
+        return ["adr", {}, "text", parts] if any(parts) else []
     if thing.registry == "lacnic":
         street = lines[:-1]
         return ["adr", {}, "text", ["", "", [*street] if len(street) > 1 else "".join(street), *parts[3:]]]

@@ -149,6 +149,8 @@ def answer_of(body: bytes) -> Answer:
 def check(answer: NetworkAnswer, queried: Address | int) -> None:
     """Every bound that a reader of an answer relies on."""
     texts = [answer.why, answer.registry, answer.handle, answer.name, answer.holder, answer.country, answer.region]
+    texts += answer.postal.split("\n")
+    assert len(answer.postal) <= 8 * 81
     texts += [text for each in answer.candidates for text in (each.mailbox, each.spelling, each.path, each.note)]
     assert all(len(text) <= 320 and (text.isprintable() or not text) for text in texts)
     assert len(answer.country) in (0, 2)

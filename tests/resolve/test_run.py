@@ -95,6 +95,17 @@ def test_a_contact_is_one_whatever_network_it_is_read_from_and_however_it_is_spe
     assert {case["mailbox"] for case in seed.all_cases(db)} == {"abuse@one.example"}
 
 
+def test_the_postal_address_of_the_holder_is_kept_with_the_network_and_in_no_event(db: Database) -> None:
+    lines = ("1 Example Street", "Exampleville QC H0H 0H0", "Canada")
+    facts: dict[str, Any] = {"registry": "arin", "holder": "One", "country": "CA", "region": "QC", "postal": lines}
+    networks = [network("192.0.2.0/25", "abuse@one.example", **facts), network("192.0.2.128/25", "abuse@two.example")]
+    worker = begin(db, ("192.0.2.1", "192.0.2.200"))
+    with internet(networks) as net:
+        run(db, net, worker)
+    assert every(db, t.netblocks.c.postal) == ["", "\n".join(lines)]
+    assert not [data for data in map(str, every(db, t.events.c.data)) if "Example" in data]
+
+
 def test_what_was_answered_is_not_asked_again_while_it_holds(db: Database) -> None:
     worker = begin(db, ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
     networks = [network("192.0.2.0/24", "abuse@one.example"), network("198.51.100.0/24")]

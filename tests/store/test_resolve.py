@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 
 from pipeline.domain import Address, Answer, Candidate, CaseState, ContactState, NetworkAnswer, Outcome
-from pipeline.store import budgets, netblocks, workers
+from pipeline.store import budgets, contacts, netblocks, who, workers
 from pipeline.store import resolve as store
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -259,3 +259,15 @@ def test_a_budget_is_paused_until_its_next_slot(db: Database, now: datetime) -> 
         keys = ("rdap:one.example", "rdap:two.example", "rdap:three.example")
         assert store.paused(connection, keys, now) == {"rdap:one.example": now + HOUR}
         assert store.paused(connection, (), now) == {}
+
+
+def test_a_postal_address_is_stored_and_read_by_no_command(db: Database, now: datetime) -> None:
+    one = learnt(now, "192.0.2.0", "192.0.2.255")
+    [known] = learn(db, now, replace(one, answer=replace(one.answer, postal="1 Street\nExampleville\nCanada")))
+    with db.read() as connection:
+        assert connection.execute(select(t.netblocks.c.postal)).scalar_one() == "1 Street\nExampleville\nCanada"
+        shown = who.networks_of(connection, [known.netblock_id])
+        shown += who.networks_around(connection, at("192.0.2.7"))
+        shown += contacts.networks_meeting(connection, at("192.0.2.0"), at("192.0.2.255"), 10)
+    assert [row["handle"] for row in shown] == ["NET"] * 3
+    assert not any("postal" in row or "Exampleville" in str(row) for row in shown)
