@@ -65,7 +65,7 @@ def _chunk(text: str) -> tuple[Block, ...]:
     def end() -> None:
         nonlocal apart
         if lines:
-            joined = "\n".join(lines) if kind is Kind.KEPT else _one_line(lines)
+            joined = "\n".join(lines) if kind is Kind.KEPT else one_line(" ".join(lines))
             found.append(Block(kind, joined, apart))
             lines.clear()
             apart = False
@@ -100,8 +100,9 @@ def _begin(line: str) -> tuple[Kind, str]:
     return Kind.PARAGRAPH, line
 
 
-def _one_line(lines: list[str]) -> str:
-    return _BLANKS.sub(" ", " ".join(lines)).strip(" ")
+def one_line(text: str) -> str:
+    """Return a text on one line, with single spaces; no-break spaces stay."""
+    return _BLANKS.sub(" ", text).strip(" ")
 
 
 @lru_cache(maxsize=4096)

@@ -6,13 +6,12 @@ Pure, but for letters that are signed with OpenPGP: a signature holds its time, 
 from collections.abc import Mapping
 
 from pipeline.domain import ConfigurationError
-from pipeline.render import html, mime, pgp, table_csv, xarf
+from pipeline.render import blocks, html, mime, pgp, table_csv, xarf
 from pipeline.render import letter as written
 from pipeline.render.catalogue import Say
-from pipeline.render.evidence import Group
 from pipeline.render.form import Form
 from pipeline.render.language import LanguageChoice
-from pipeline.render.letter import Letter
+from pipeline.render.letter import Draft, Letter
 from pipeline.render.mime import Part
 from pipeline.render.pgp import Sign
 from pipeline.render.values import LetterValues, said
@@ -31,27 +30,20 @@ def letter(
     Raises ConfigurationError and ValueError as letter.render does, ConfigurationError if the form wants a signature and
     there is no key.
     """
-    listed = _table(values, sources, choice) if form.csv else None
-    text = written.render(values, sources, choice, form, listed is not None)
-    body = _multilingual(values, sources, choice, form, text, message_id) if form.multilingual else _body(text, form)
+    made = written.draft(values, sources)
+    notes = {locale: made.notes(locale) for locale in choice.locales} if form.csv else None
+    listed = table_csv.csv_table(values, made.told.groups, notes or {}) if form.csv else None
+    text = written.write(made, choice, form, listed is not None, notes)
+    body = _multilingual(made, choice, form, text, message_id) if form.multilingual else _body(text, form)
     files = [mime.attachment("addresses.csv", "text/csv; charset=utf-8; header=present", listed)] if listed else []
     if form.xarf:
         said_of = [" / ".join(section.headings) for section in text.table.sections]
-        reports = xarf.reports(values, _groups(values, sources), said_of, form.xarf)
+        reports = xarf.reports(values, made.told.groups, said_of, form.xarf)
         files += [mime.attachment(name, "application/json", report) for name, report in reports]
     whole = mime.multipart("mixed", [body, *files], message_id) if files else body
     if form.pgp:
         whole = pgp.signed(whole, _key(sign), message_id)
     return mime.build(written.headers(values, text, choice, message_id, form.headers), whole)
-
-
-def _table(values: LetterValues, sources: Mapping[str, str], choice: LanguageChoice) -> bytes | None:
-    notes = {locale: written.notes_of(values, sources, locale) for locale in choice.locales}
-    return table_csv.csv_table(values, _groups(values, sources), notes)
-
-
-def _groups(values: LetterValues, sources: Mapping[str, str]) -> list[Group]:
-    return [group for group, _ in written.listed(values, sources)]
 
 
 def _body(text: Letter, form: Form, language: str = "") -> Part:
@@ -63,23 +55,17 @@ def _body(text: Letter, form: Form, language: str = "") -> Part:
     )
 
 
-def _multilingual(
-    values: LetterValues,
-    sources: Mapping[str, str],
-    choice: LanguageChoice,
-    form: Form,
-    text: Letter,
-    message_id: str,
-) -> Part:
+def _multilingual(made: Draft, choice: LanguageChoice, form: Form, text: Letter, message_id: str) -> Part:
     """Return the letter as RFC 8255 has it: the facts and a notice for programs that show all, then each language."""
-    catalogues = written.catalogues(sources, choice)
-    notice = "\n\n".join([text.facts, *(words.say(Say.PREFACE) for words in catalogues)])
+    preface = [words.say(Say.PREFACE) for words in written.catalogues(made, choice)]
+    notice = "\n\n".join([text.facts, *(blocks.fill(blocks.parse(line)) for line in preface)])
+    face = made.told.values.face
     versions = []
     for locale in choice.locales:
-        alone = written.render(values, sources, LanguageChoice((locale,), choice.rule), form)
-        tag, name = alone.halves[0].tag, said("from_name", values.face.from_name, locale)
-        versions.append((tag, alone.subject, name, _body(alone, form)))
-    return mime.multilingual(mime.text_part(f"{notice}\n"), versions, message_id, from_mailbox=values.face.from_mailbox)
+        alone = written.write(made, LanguageChoice((locale,), choice.rule), form, csv=form.csv)
+        name = said("from_name", face.from_name, locale)
+        versions.append((alone.halves[0].tag, alone.subject, name, _body(alone, form)))
+    return mime.multilingual(mime.text_part(f"{notice}\n"), versions, message_id, from_mailbox=face.from_mailbox)
 
 
 def _key(sign: Sign | None) -> Sign:

@@ -93,11 +93,11 @@ def statements(findings: Iterable[Finding], topic_order: Sequence[str]) -> list[
     return groups
 
 
-def sections(findings: Iterable[Finding], topic_order: Sequence[str]) -> list[Group]:
-    """Return the findings in groups of one wording and one topic each, in the order of the table."""
+def sections(said: Iterable[Group]) -> list[Group]:
+    """Return statements in groups of one wording and one topic each, in the order of the table."""
     return [
         Group(group.wording, (topic,), tuple(finding for finding in group.findings if finding.topic == topic))
-        for group in statements(findings, topic_order)
+        for group in said
         for topic in group.topics
     ]
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.render.catalogue import Catalogue, Say, both
-from pipeline.render.evidence import Row, statements
-from pipeline.render.front import FrontMatter
+from pipeline.render.evidence import Row
 from pipeline.render.table import Table
+from pipeline.render.told import Told
 from pipeline.render.values import LetterValues
 from pipeline.render.view import qualifier
 
@@ -26,24 +26,16 @@ class Kind:
     text: str
 
 
-def shared_names(
-    values: LetterValues,
-    front: FrontMatter,
-    catalogues: Sequence[Catalogue],
-    flat: Sequence[Row],
-    shown: Table,
-) -> dict[str, object]:
-    """Return the names for facts.txt.j2, table.txt.j2 and foot.txt.j2, in the order of the letter's languages.
-
-    `flat` has the lines of all targets in the table's order, `shown` is the table itself.
-    """
+def shared_names(told: Told, catalogues: Sequence[Catalogue], shown: Table) -> dict[str, object]:
+    """Return the names for facts.txt.j2, table.txt.j2 and foot.txt.j2, in the order of the letter's languages."""
+    values, flat = told.values, told.lines
     heads, lines = shown.as_text()
     return {
         "top": _top(values, catalogues),
         "reference": values.reference,
         "count": str(len({row.address for row in flat})),
         "count_note": _count_note(flat, catalogues),
-        "kinds": tuple(_kind(values, front, catalogue) for catalogue in catalogues),
+        "kinds": tuple(_kind(told, catalogue) for catalogue in catalogues),
         "first_lines": tuple(_fact_line(row, catalogues) for row in flat[:FACT_LINES]),
         "notes": shown.notes,
         "heads": heads,
@@ -66,10 +58,10 @@ def _top(values: LetterValues, catalogues: Sequence[Catalogue]) -> tuple[str, ..
     return (*lines, "") if len(lines) == 1 else tuple(lines)
 
 
-def _kind(values: LetterValues, front: FrontMatter, catalogue: Catalogue) -> Kind:
-    groups = statements(values.findings, tuple(front.topics))
+def _kind(told: Told, catalogue: Catalogue) -> Kind:
+    groups = told.statements
     here = {topic for group in groups for topic in group.topics}
-    words = [forms[catalogue.locale] for topic, forms in front.topics.items() if topic in here]
+    words = [forms[catalogue.locale] for topic, forms in told.front.topics.items() if topic in here]
     names = words[0].name if len(words) == 1 else ", ".join(word.short for word in words)
     how = qualifier(groups[0], catalogue) if len(groups) == 1 else catalogue.say(Say.DIFFERS)
     return Kind(catalogue.say(Say.KIND), f"{names} ({how})")

@@ -11,6 +11,7 @@ the same in the second, then the one table and the foot.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from jinja2 import Template
 
@@ -24,7 +25,8 @@ from pipeline.render.form import PLAIN, Form
 from pipeline.render.front import FrontMatter
 from pipeline.render.language import LanguageChoice
 from pipeline.render.mime import Headers
-from pipeline.render.table import MOST_LINES, Table, groups, table
+from pipeline.render.table import MOST_LINES, Table, table
+from pipeline.render.told import Told, told
 from pipeline.render.values import THANKS, Audience, LetterValues, said
 from pipeline.render.view import Enclosed, note_names, prose_names
 
@@ -32,8 +34,6 @@ SHARED = ("facts.txt.j2", "table.txt.j2", "foot.txt.j2")
 BLOCKS = ("prose", "closing")
 RULE = "-" * WIDTH
 MOST_NOTES = 5  # notes to pass on that stand in the text
-
-Part = tuple[Group, list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,29 @@ class _Compiled:
     subjects: Mapping[str, Template]
 
 
-Notes = Callable[[str, Part, Row], str]
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A letter that has its values and its sources, and no form yet."""
+
+    told: Told
+    letter: _Compiled
+
+    def notes(self, locale: str, most: int | None = None) -> list[str]:
+        """Return the notes about the first `most` targets that may be passed on, in the table's order."""
+        lines = ((group, row) for group, rows in self.told.sections for row in rows)
+        return [_note(self, self.letter.catalogues[locale], group, row) for group, row in islice(lines, most)]
+
+
+def draft(values: LetterValues, sources: Mapping[str, str]) -> Draft:
+    """Return what every form of the letter is made of.
+
+    Raises ConfigurationError (of which TemplateFault and MissingTranslation are kinds) if the sources lack something,
+    ValueError if the values are not for this letter: another kind, a topic it does not speak of, evidence below its
+    minimum.
+    """
+    letter = _compiled(frozenset(sources.items()))
+    _fits(values, letter.front)
+    return Draft(told(values, letter.front), letter)
 
 
 def render(
@@ -90,28 +112,32 @@ def render(
 ) -> Letter:
     """Return the letter.  `csv` is true if a table is attached: its text says so, and may be short.
 
-    Raises ConfigurationError (of which TemplateFault and MissingTranslation are kinds) if the sources or the campaign's
-    settings lack something, ValueError if the values are not for this letter: another kind, a topic it does not speak
-    of, evidence below its minimum.
+    Raises as `draft` and `write` do.
     """
-    letter = _compiled(frozenset(sources.items()))
-    _fits(values, letter.front)
-    unknown = [locale for locale in choice.locales if locale not in letter.front.locales]
-    if unknown or not choice.locales:
-        raise ConfigurationError(
-            f"The letter {letter.front.name} does not exist in {', '.join(unknown) or 'no language'}"
-        )
-    catalogues = [letter.catalogues[locale] for locale in choice.locales]
-    parts = groups(values, letter.front)
-    flat = [row for _, lines in parts for row in lines]
+    return write(draft(values, sources), choice, form, csv)
+
+
+def write(
+    made: Draft,
+    choice: LanguageChoice,
+    form: Form = PLAIN,
+    csv: bool = False,
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Letter:
+    """Return the letter, written out.  `notes` has those to pass on by locale, if they are made already.
+
+    Raises ConfigurationError if the letter is not in these languages, or the campaign's settings lack something.
+    """
+    letter, values, flat = made.letter, made.told.values, made.told.lines
+    words = catalogues(made, choice)
     cut = len(flat) > MOST_LINES and not form.inline
-    shown = table(parts, letter.front, catalogues, cut)
-    shared = shared_names(values, letter.front, catalogues, flat, shown) | {"both": _both(catalogues)}
+    shown = table(made.told, words, cut)
+    shared = shared_names(made.told, words, shown) | {"both": _both(words)}
     facts, listing, foot = (templating.whole(letter.templates[name], name, shared).strip("\n") for name in SHARED)
     reports = 0 < len(flat) <= form.xarf and values.kind != THANKS
     enclosed = Enclosed((), len(flat) > MOST_NOTES, csv, reports, form.pgp, cut)
-    halves = tuple(_half(values, letter, words, parts, enclosed) for words in catalogues)
-    mark = training_mark(values, catalogues, Say.TRAINING_SUBJECT)
+    halves = tuple(_half(made, one, enclosed, (notes or {}).get(one.locale)) for one in words)
+    mark = training_mark(values, words, Say.TRAINING_SUBJECT)
     subjects = " / ".join(half.subject for half in halves)
     return Letter(
         subject=" ".join(([f"[{mark}]"] if mark else []) + [f"[{values.reference}]", subjects]),
@@ -122,18 +148,6 @@ def render(
         listing=listing,
         foot=foot,
     )
-
-
-def listed(values: LetterValues, sources: Mapping[str, str]) -> list[Part]:
-    """Return all that a letter tells, by topic and wording, in the table's order."""
-    return groups(values, _compiled(frozenset(sources.items())).front)
-
-
-def notes_of(values: LetterValues, sources: Mapping[str, str], locale: str) -> list[str]:
-    """Return the note about each target that may be passed on, in the table's order."""
-    letter = _compiled(frozenset(sources.items()))
-    parts = groups(values, letter.front)
-    return [_note(values, letter, letter.catalogues[locale], group, row) for group, lines in parts for row in lines]
 
 
 def headers(
@@ -154,10 +168,14 @@ def headers(
     )
 
 
-def catalogues(sources: Mapping[str, str], choice: LanguageChoice) -> list[Catalogue]:
-    """Return the short strings of a letter's languages, in their order."""
-    letter = _compiled(frozenset(sources.items()))
-    return [letter.catalogues[locale] for locale in choice.locales]
+def catalogues(made: Draft, choice: LanguageChoice) -> list[Catalogue]:
+    """Return the short strings of a letter's languages, in their order.  Raises ConfigurationError if it lacks one."""
+    unknown = [locale for locale in choice.locales if locale not in made.letter.catalogues]
+    if unknown or not choice.locales:
+        raise ConfigurationError(
+            f"The letter {made.told.front.name} does not exist in {', '.join(unknown) or 'no language'}"
+        )
+    return [made.letter.catalogues[locale] for locale in choice.locales]
 
 
 def source(sources: Mapping[str, str], name: str) -> str:
@@ -167,22 +185,23 @@ def source(sources: Mapping[str, str], name: str) -> str:
     return sources[name]
 
 
-def _half(values: LetterValues, letter: _Compiled, words: Catalogue, parts: Sequence[Part], enclosed: Enclosed) -> Half:
-    notes: list[str] = []
-    if values.audience is not Audience.OWNER:
-        first = [(group, row) for group, lines in parts for row in lines[:MOST_NOTES]][:MOST_NOTES]
-        notes = [_note(values, letter, words, group, row) for group, row in first]
-    names = prose_names(values, letter.front, words, replace(enclosed, pass_on=tuple(notes)))
-    name = f"{words.locale}.txt.j2"
+def _half(made: Draft, words: Catalogue, enclosed: Enclosed, notes: Sequence[str] | None) -> Half:
+    letter, locale = made.letter, words.locale
+    if made.told.values.audience is Audience.OWNER:
+        notes = ()
+    elif notes is None:
+        notes = made.notes(locale, MOST_NOTES)
+    names = prose_names(made.told, words, replace(enclosed, pass_on=tuple(notes[:MOST_NOTES])))
+    name = f"{locale}.txt.j2"
     prose, closing = (blocks.parse(templating.block(letter.templates[name], name, part, names)) for part in BLOCKS)
-    subject = templating.whole(letter.subjects[words.locale], f"subject.{words.locale}", names).strip()
-    return Half(words.locale, words.locale.replace("_", "-"), words.say(Say.LANGUAGE), subject, prose, closing)
+    subject = templating.whole(letter.subjects[locale], f"subject.{locale}", names).strip()
+    return Half(locale, locale.replace("_", "-"), words.say(Say.LANGUAGE), subject, prose, closing)
 
 
-def _note(values: LetterValues, letter: _Compiled, words: Catalogue, group: Group, row: Row) -> str:
+def _note(made: Draft, words: Catalogue, group: Group, row: Row) -> str:
     name = f"note.{words.locale}.txt.j2"
-    text = templating.whole(letter.templates[name], name, note_names(values, letter.front, words, group, row))
-    return " ".join(blocks.parse(text)[0].text.split(" "))
+    names = note_names(made.told, words, group, row)
+    return blocks.one_line(templating.whole(made.letter.templates[name], name, names))
 
 
 @lru_cache(maxsize=8)

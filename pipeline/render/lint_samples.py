@@ -18,8 +18,9 @@ from pipeline.render.letter import Half
 from pipeline.render.lint_parity import said
 from pipeline.render.problem import Problem
 from pipeline.render.samples import Sample, samples
-from pipeline.render.table import groups, table
+from pipeline.render.table import table
 from pipeline.render.templating import CALLABLE
+from pipeline.render.told import told
 from pipeline.render.view import Enclosed
 
 LENGTH_APART = 0.15  # of the first language's length, for a text as it is written
@@ -88,14 +89,12 @@ def _wide(half: Half) -> Iterator[str]:
 
 def _known(sample: Sample, sources: Mapping[str, str], front: FrontMatter) -> Known:
     words = catalogue.parse(sources[f"{front.locales[0]}.po"], front.locales[0])
-    parts = groups(sample.values, front)
-    (group, lines), *_ = parts
-    shown = table(parts, front, [words], cut=False)
-    shared = facts.shared_names(sample.values, front, [words], lines, shown)
+    one = told(sample.values, front)
+    shared = facts.shared_names(one, [words], table(one, [words], cut=False))
     return Known(
-        prose=frozenset(view.prose_names(sample.values, front, words, Enclosed())),
+        prose=frozenset(view.prose_names(one, words, Enclosed())),
         shared=frozenset({*shared, CALLABLE}),
-        note=frozenset(view.note_names(sample.values, front, words, group, lines[0])),
+        note=frozenset(view.note_names(one, words, one.groups[0], one.lines[0])),
         fields={
             "statements": frozenset(field.name for field in fields(view.Statement)),
             "kinds": frozenset(field.name for field in fields(facts.Kind)),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pipeline.render.catalogue import Catalogue, Say
-from pipeline.render.evidence import Group, Row, rows, sections
+from pipeline.render.evidence import Group
 from pipeline.render.front import FrontMatter
-from pipeline.render.values import Finding, LetterValues, utc_second
+from pipeline.render.told import Told
+from pipeline.render.values import Finding, utc_second
 from pipeline.render.view import qualifier
 
 MOST_LINES = 1_000  # of a table that is read; a longer one is cut to a summary
@@ -51,14 +52,7 @@ class Table:
         return tuple(_line(head, widths) for head in self.heads), tuple(lines)
 
 
-def groups(values: LetterValues, front: FrontMatter) -> list[tuple[Group, list[Row]]]:
-    """Return the findings by topic and wording, each with its lines, in the order of the table."""
-    return [(group, rows(group)) for group in sections(values.findings, tuple(front.topics))]
-
-
-def table(
-    parts: Sequence[tuple[Group, list[Row]]], front: FrontMatter, catalogues: Sequence[Catalogue], cut: bool
-) -> Table:
+def table(told: Told, catalogues: Sequence[Catalogue], cut: bool) -> Table:
     """Return the letter's table; `cut` makes it a summary by network."""
     heads = _SUMMARY_HEADS if cut else _HEADS
     return Table(
@@ -67,10 +61,10 @@ def table(
         heads=tuple(tuple(catalogue.say(head) for head in heads) for catalogue in catalogues),
         sections=tuple(
             Section(
-                tuple(_heading(group, front, catalogue) for catalogue in catalogues),
+                tuple(_heading(group, told.front, catalogue) for catalogue in catalogues),
                 _summary(group, catalogues) if cut else tuple(row.cells for row in lines),
             )
-            for group, lines in parts
+            for group, lines in told.sections
         ),
     )
 

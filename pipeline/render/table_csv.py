@@ -1,15 +1,16 @@
 """Every target of a letter as one CSV file, for the programs of an abuse desk and for spreadsheets.
 
 Pure.  The heads are machine names, the same in every language; a person reads the table in the letter.  UTF-8 without a
-byte order mark, which scripts take for part of the first head; lines end in CRLF (RFC 4180).  An outside value that a
-spreadsheet could take for a formula gets an apostrophe before it (OWASP: CSV injection).
+byte order mark, which scripts take for part of the first head; lines end in CRLF (RFC 4180).  What nobody said is empty.
+
+An outside value that a spreadsheet could take for a formula gets an apostrophe before it (OWASP: CSV injection): at its
+start, and after each semicolon in it, as spreadsheets in many languages part cells there.  For the same reason a value
+that holds a semicolon stands in quotation marks, like one that holds a comma.
 """
 
-import csv
-import io
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from pipeline.render.evidence import Group, targets
 from pipeline.render.values import Finding, LetterValues, utc_second
@@ -32,41 +33,44 @@ HEADS = (
 )
 NOTE = "note_{}"  # one column for each language of the letter: note_en, note_fr_CA
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")  # the full-width forms count for some spreadsheets
+# Some spreadsheets read the full-width and small forms, and the minus sign, as the ASCII ones; "|" and "%" began old attacks.
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=[\s\"]*[=+\-@|%\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])")
+_QUOTED = re.compile('[",;]')
 
 
-def csv_table(values: LetterValues, groups: Sequence[Group], notes: Mapping[str, Sequence[str]]) -> bytes | None:
+def csv_table(values: LetterValues, groups: Sequence[Group], notes: Mapping[str, Iterable[str]]) -> bytes | None:
     """Return the file, or None if it were larger than MAX_CSV even without notes.
 
-    `groups` are the letter's sections; `notes` has, for each locale, one text for each target in their order.
+    `groups` are the letter's sections; `notes` has, for each locale, one text for each target in their order.  No more of
+    these are taken than fit.  Raises ValueError if there are more or fewer notes than targets.
     """
-    for columns in [notes, {}] if notes else [{}]:
-        written = _written(values, groups, columns)
-        if written is not None:
-            return written
-    return None
+    written = _bounded(_lines(values, groups, notes))
+    if written is None and notes:
+        written = _bounded(_lines(values, groups, {}))
+    return written
 
 
 def guarded(text: str) -> str:
     """Return an outside value on one line, with an apostrophe before what a spreadsheet would compute."""
-    line = " ".join("".join(" " if unicodedata.category(c) in _UNSAFE else c for c in text).split())
-    return f"'{line}" if _FORMULA.match(line) else line
+    visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return _FORMULA.sub("'", " ".join(visible.split()))
 
 
-def _written(values: LetterValues, groups: Sequence[Group], notes: Mapping[str, Sequence[str]]) -> bytes | None:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*HEADS, *(NOTE.format(locale) for locale in notes)])
-    size = 0
-    for number, (group, finding) in enumerate(_targets(groups)):
-        row = _row(values, group, finding) + [guarded(column[number]) for column in notes.values()]
-        size += sum(map(len, row))
+def _bounded(lines: Iterable[str]) -> bytes | None:
+    """Return the lines as bytes, or None as soon as they are too many."""
+    parts, size = [], 0
+    for line in lines:
+        parts.append(line.encode())
+        size += len(parts[-1])
         if size > MAX_CSV:
             return None
-        writer.writerow(row)
-    data = out.getvalue().encode()
-    return data if len(data) <= MAX_CSV else None
+    return b"".join(parts)
+
+
+def _lines(values: LetterValues, groups: Sequence[Group], notes: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    yield ",".join([*HEADS, *map(NOTE.format, notes)]) + "\r\n"
+    for (group, finding), *texts in zip(_targets(groups), *notes.values(), strict=True):
+        yield ",".join([*_row(values, group, finding), *map(_cell, texts)]) + "\r\n"
 
 
 def _targets(groups: Sequence[Group]) -> Iterator[tuple[Group, Finding]]:
@@ -81,13 +85,21 @@ def _row(values: LetterValues, group: Group, finding: Finding) -> list[str]:
         str(finding.address),
         str(finding.port) if finding.port else "",
         finding.service if finding.service != "any" else "",
-        finding.topic,
+        _kept(finding.topic),
         group.wording.value,
         utc_second(finding.first_seen),
         utc_second(finding.last_seen),
         utc_second(tested) if tested else "",
-        guarded("; ".join(finding.sources)),
+        _kept("; ".join(finding.sources)),
         str(finding.source_count),
-        guarded(finding.network),
+        _kept(finding.network),
         values.reference,
     ]
+
+
+def _cell(text: str) -> str:
+    cell = guarded(text)
+    return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell
+
+
+_kept = lru_cache(maxsize=1_024)(_cell)  # the same few names stand in most rows

@@ -213,7 +213,7 @@ def said_lines(name: str, lines: Lines, locale: str) -> tuple[str, ...]:
 
 def utc_second(moment: datetime) -> str:
     """Return a time as evidence is written in every language: ISO 8601, UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
 
 
 def _key(name: str, keys: Set[str], locale: str) -> str:

@@ -11,8 +11,9 @@ from itertools import chain
 from pipeline.domain import Address
 from pipeline.render import formats
 from pipeline.render.catalogue import Catalogue, Say
-from pipeline.render.evidence import Group, Row, Wording, statements
+from pipeline.render.evidence import Group, Row, Wording
 from pipeline.render.front import FrontMatter
+from pipeline.render.told import Told
 from pipeline.render.values import Agency, Audience, Finding, LetterValues, said, said_lines
 
 AGENCIES_NAMED = 6
@@ -57,12 +58,11 @@ class Enclosed:
     cut: bool = False
 
 
-def prose_names(
-    values: LetterValues, front: FrontMatter, catalogue: Catalogue, enclosed: Enclosed
-) -> dict[str, object]:
+def prose_names(told: Told, catalogue: Catalogue, enclosed: Enclosed) -> dict[str, object]:
     """Return the names for the prose and the subject in the catalogue's language."""
-    face, locale = values.face, catalogue.locale
-    told = tuple(_statement(group, front, catalogue) for group in statements(values.findings, tuple(front.topics)))
+    values, front, locale = told.values, told.front, catalogue.locale
+    face = values.face
+    said_of = tuple(_statement(group, front, catalogue) for group in told.statements)
     addresses = sorted({str(finding.address) for finding in values.findings})
     return {
         "reference": values.reference,
@@ -70,10 +70,10 @@ def prose_names(
         "one": len(addresses) == 1,
         "address": addresses[0] if len(addresses) == 1 else "",
         "count": formats.number(len(addresses), locale),
-        "statements": told,
-        "mixed": len(told) > 1,
-        "reported": any(statement.reported for statement in told),
-        "stated": any(statement.stated for statement in told),
+        "statements": said_of,
+        "mixed": len(said_of) > 1,
+        "reported": any(statement.reported for statement in said_of),
+        "stated": any(statement.stated for statement in said_of),
         "latest": _day(max(finding.last_seen for finding in values.findings), locale),
         "first_reference": values.earlier.reference if values.earlier else "",
         "first_date": formats.long_date(values.earlier.handed_on, locale) if values.earlier else "",
@@ -111,11 +111,9 @@ def qualifier(group: Group, catalogue: Catalogue) -> str:
     return catalogue.say(one_day, date=last) if first == last else catalogue.say(between, first=first, last=last)
 
 
-def note_names(
-    values: LetterValues, front: FrontMatter, catalogue: Catalogue, group: Group, row: Row
-) -> dict[str, object]:
+def note_names(told: Told, catalogue: Catalogue, group: Group, row: Row) -> dict[str, object]:
     """Return the names for the note about one address that may be passed on to whoever runs the server there."""
-    locale = catalogue.locale
+    values, front, locale = told.values, told.front, catalogue.locale
     return {
         "address": str(row.address),
         "port": str(row.port) if row.port else "",

@@ -74,7 +74,8 @@ def _report(values: LetterValues, constant: dict[str, Any], group: Group, headin
     }
     if finding.port:
         report["source_port"] = finding.port
-    return json.dumps(report, ensure_ascii=True, indent=1, sort_keys=True).replace("\n", "\r\n").encode() + b"\r\n"
+    lines = ",\r\n".join(f" {json.dumps(key)}: {json.dumps(report[key], sort_keys=True)}" for key in sorted(report))
+    return f"{{\r\n{lines}\r\n}}\r\n".encode()
 
 
 def _kind(group: Group, finding: Finding) -> dict[str, str]:

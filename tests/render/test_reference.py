@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.render import catalogue, facts, front, lint, table, view
+from pipeline.render.told import told
 from tests.render.written import sources, values
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "letters.md").read_text("utf-8")
@@ -30,15 +31,15 @@ def english() -> catalogue.Catalogue:
 
 
 def test_every_name_of_the_prose_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
-    names = view.prose_names(values(), matter, english, view.Enclosed())
+    names = view.prose_names(told(values(), matter), english, view.Enclosed())
     assert _names("Names in the prose and the subject") == set(names)
 
 
 def test_every_name_of_the_shared_parts_is_on_the_page(matter: front.FrontMatter, english: catalogue.Catalogue) -> None:
-    [(group, lines)] = parts = table.groups(values(), matter)
-    shown = table.table(parts, matter, [english], cut=False)
-    assert _names("Names in the shared parts") == set(facts.shared_names(values(), matter, [english], lines, shown))
-    note = view.note_names(values(), matter, english, group, lines[0])
+    one = told(values(), matter)
+    shown = table.table(one, [english], cut=False)
+    assert _names("Names in the shared parts") == set(facts.shared_names(one, [english], shown))
+    note = view.note_names(one, english, one.groups[0], one.lines[0])
     assert _names("Names in a note to pass on") == set(note)
 
 

@@ -15,12 +15,12 @@ from tests.render.written import SEEN, cases, finding, sources, values
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
-def _groups(notice: LetterValues) -> list[letter.Group]:
-    return [group for group, _ in letter.listed(notice, sources(notice.kind))]
+def _groups(notice: LetterValues) -> tuple[letter.Group, ...]:
+    return letter.draft(notice, sources(notice.kind)).told.groups
 
 
 def _read(notice: LetterValues, *locales: str) -> list[dict[str, str]]:
-    notes = {locale: letter.notes_of(notice, sources(notice.kind), locale) for locale in locales}
+    notes = {locale: letter.draft(notice, sources(notice.kind)).notes(locale) for locale in locales}
     data = table_csv.csv_table(notice, _groups(notice), notes)
     assert data is not None
     return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))

@@ -32,7 +32,7 @@ def _reports(notice: LetterValues, most: int = 50) -> list[dict[str, Any]]:
 
 
 def _files(notice: LetterValues, most: int = 50) -> list[tuple[str, bytes]]:
-    groups = [group for group, _ in letter.listed(notice, sources(notice.kind))]
+    groups = letter.draft(notice, sources(notice.kind)).told.groups
     return xarf.reports(notice, groups, ["open mail relay (reported) / relais ouvert (signalé)"] * len(groups), most)
 
 
