@@ -33,7 +33,7 @@ HEADS = (
 )
 NOTE = "note_{}"  # one column for each language of the letter: note_en, note_fr_CA
 
-# Some spreadsheets read the full-width and small forms, and the minus sign, as the ASCII ones; "|" and "%" began old attacks.
+# Some spreadsheets read the full-width and small forms and the minus sign as the ASCII ones; "|" and "%" began old attacks.
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[\s\"]*[=+\-@|%\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])")
 _QUOTED = re.compile('[",;]')
 
@@ -52,6 +52,7 @@ def csv_table(values: LetterValues, groups: Sequence[Group], notes: Mapping[str,
 
 def guarded(text: str) -> str:
     """Return an outside value on one line, with an apostrophe before what a spreadsheet would compute."""
+    text = text.replace("\u00a0", " ")  # French notes have some in every line
     visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return _FORMULA.sub("'", " ".join(visible.split()))
 

@@ -49,21 +49,21 @@ def reports(
     ]
 
 
-def _constant(values: LetterValues) -> dict[str, Any]:
-    """Return what all reports of a letter share."""
+def _constant(values: LetterValues) -> dict[str, str]:
+    """Return what all reports of a letter share, as JSON."""
     name = values.face.agencies[0].name
     mailbox = values.face.contact_mailbox
     agency = {
-        "org": (name.get("en") or next(iter(name.values())))[:MAX_ORGANISATION],
         "contact": mailbox,
         "domain": mailbox.rpartition("@")[2],
+        "org": (name.get("en") or next(iter(name.values())))[:MAX_ORGANISATION],
     }
-    return {"xarf_version": VERSION, "reporter": agency, "sender": agency}
+    shared = json.dumps(agency)
+    return {"xarf_version": json.dumps(VERSION), "reporter": shared, "sender": shared}
 
 
-def _report(values: LetterValues, constant: dict[str, Any], group: Group, heading: str, finding: Finding) -> bytes:
-    report = {
-        **constant,
+def _report(values: LetterValues, constant: dict[str, str], group: Group, heading: str, finding: Finding) -> bytes:
+    report: dict[str, Any] = {
         "report_id": _id(values, finding),
         "timestamp": utc_second(finding.last_seen),
         "source_identifier": str(finding.address),
@@ -74,7 +74,8 @@ def _report(values: LetterValues, constant: dict[str, Any], group: Group, headin
     }
     if finding.port:
         report["source_port"] = finding.port
-    lines = ",\r\n".join(f" {json.dumps(key)}: {json.dumps(report[key], sort_keys=True)}" for key in sorted(report))
+    written = constant | {key: json.dumps(value) for key, value in report.items()}
+    lines = ",\r\n".join(f' "{key}": {written[key]}' for key in sorted(written))
     return f"{{\r\n{lines}\r\n}}\r\n".encode()
 
 

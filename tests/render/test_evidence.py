@@ -40,7 +40,7 @@ def test_topics_are_joined_by_and_only_if_each_address_has_them_all() -> None:
 
 def test_sections_follow_wording_then_the_letters_order_of_topics() -> None:
     findings = [finding(topic="open_proxy"), finding(), finding(topic="open_proxy", level=4)]
-    assert [(part.wording, part.topics) for part in sections(findings, TOPICS)] == [
+    assert [(part.wording, part.topics) for part in sections(statements(findings, TOPICS))] == [
         (Wording.CONFIRMED, ("open_proxy",)),
         (Wording.REPORTED, ("open_relay",)),
         (Wording.REPORTED, ("open_proxy",)),
@@ -50,7 +50,7 @@ def test_sections_follow_wording_then_the_letters_order_of_topics() -> None:
 def test_rows_stand_in_address_order_one_for_each_target_with_its_latest_observation() -> None:
     addresses = ("2001:db8::2", "192.0.2.10", "192.0.2.9", "2001:db8::1", "192.0.2.9")
     findings = [finding(address, last_seen=SEEN.replace(minute=n)) for n, address in enumerate(addresses)]
-    (part,) = sections(findings, TOPICS)
+    (part,) = sections(statements(findings, TOPICS))
     assert [(str(row.address), row.last_seen) for row in rows(part)] == [
         ("192.0.2.9", "2026-10-28T04:04:06Z"),
         ("192.0.2.10", "2026-10-28T04:01:06Z"),
