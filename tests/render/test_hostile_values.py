@@ -8,7 +8,7 @@ from email.message import EmailMessage, Message
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.render import mime
@@ -137,6 +137,15 @@ PIECES = [
     *(f"--{boundary}--" for boundary in BOUNDARIES),
 ]
 VISIBLE = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"))
+DELIMITERS = "".join(f"--{boundary}\n\n--{boundary}--\n" for boundary in BOUNDARIES)
+WORST = {
+    "from_name": "a =?utf-8?q?=0D=0ABcc:_x?= b",
+    "subject": f"=?utf-8?q?=0D=0ABcc:_x?= {BOUNDARIES[-1]}",
+    "text": DELIMITERS,
+    "page": DELIMITERS,
+    "table": DELIMITERS.replace("\n", "\r\n").encode(),
+    "report": DELIMITERS.encode(),
+}
 JOINED = st.sampled_from(["", " "])
 LINE = st.builds(str.join, JOINED, st.lists(st.sampled_from(PIECES) | st.text(VISIBLE, max_size=9), max_size=6))
 TEXT = st.lists(LINE, max_size=5).map("\n".join)
@@ -153,6 +162,7 @@ FILE = st.binary(max_size=80) | ANYTHING.map(lambda text: text.encode("utf-8", "
         {"from_name": LINE, "subject": LINE, "text": TEXT, "page": TEXT, "table": FILE, "report": FILE}
     )
 )
+@example(WORST)
 def test_texts_files_and_names_read_back_as_given_and_change_no_structure(given_values: dict[str, Any]) -> None:
     values = {**HARMLESS, **given_values}
     message = _read(_letter(values), _letter(HARMLESS))
@@ -167,6 +177,7 @@ def test_texts_files_and_names_read_back_as_given_and_change_no_structure(given_
 
 @settings(max_examples=150, deadline=None)
 @given(st.fixed_dictionaries({"from_name": LINE, "subject": LINE, "text": TEXT, "page": TEXT, "table": FILE}))
+@example(WORST)
 def test_versions_in_two_languages_stay_apart_whatever_they_say(given_values: dict[str, Any]) -> None:
     values = {**HARMLESS, **given_values}
     message = _read(_versions(values), _versions(HARMLESS))
@@ -190,6 +201,7 @@ def test_a_value_of_any_kind_is_refused_or_changes_no_structure(field: str, valu
 
 @settings(max_examples=100, deadline=None)
 @given(st.just("X-Queue") | st.text("X-AaBbCcMmTt:\r\n é_0", max_size=12), ANYTHING | LINE)
+@example("X-Queue", "=?utf-8?q?=0D=0ABcc:_x?=")
 def test_a_wished_header_is_refused_or_is_one_header_of_its_name(name: str, value: str) -> None:
     headers = _headers(HARMLESS)
     try:
