@@ -1,4 +1,7 @@
-"""`tocsin template`: letters as revisions: bring them in, check that their languages agree."""
+"""`tocsin template`: letters as revisions: bring them in, list them, check that their languages agree.
+
+The other parts: preview.py, template_diff.py.
+"""
 
 from pathlib import Path
 
@@ -6,11 +9,20 @@ import click
 
 from pipeline import config
 from pipeline.cli import context, show, words
-from pipeline.cli.command import Group, argument
+from pipeline.cli.campaign import declared
+from pipeline.cli.command import Group, argument, option
+from pipeline.cli.preview import preview_
+from pipeline.cli.template_diff import diff
 from pipeline.domain import RefusedBySafety
+from pipeline.render.face import face_of
 from pipeline.render.folder import letters, read
-from pipeline.render.lint import check
+from pipeline.render.lint import check, unused
+from pipeline.render.lint_faces import bilingual_of, check_face
+from pipeline.render.problem import Problem
 from pipeline.store import templates
+
+LOCALES = ("en", "fr_CA", "fr")
+SHORT = 12  # hexadecimal digits of a digest that a person compares
 
 
 @click.group(cls=Group)
@@ -47,13 +59,18 @@ def import_(folder: Path | None) -> None:
     )
 
 
-@template.command()
+@template.command(examples=("tocsin template lint", "tocsin template lint letters/first --campaign secure-your-server"))
 @argument("folder", metavar="DIR", required=False, type=click.Path(path_type=Path), help="Else the shipped letters.")
+@option("--campaign", default="", metavar="NAME", help="Check that campaign of config.toml as well.")
 @click.pass_context
-def lint(ctx: click.Context, folder: Path | None) -> None:
-    """Check that a letter says the same in all its languages, in good form."""
-    folders = _folders(folder)
-    found = {one.name: check(read(one, config.shipped("templates"))) for one in folders}
+def lint(ctx: click.Context, folder: Path | None, campaign: str) -> None:
+    """Check that a letter says the same in all its languages, in good form; docs/reference/letters.md has the codes."""
+    texts = {one.name: read(one, config.shipped("templates")) for one in _folders(folder)}
+    found = {name: check(sources) for name, sources in texts.items()}
+    if folder is None:
+        found["shared"] = unused(texts.values())
+    if campaign:
+        found[campaign] = _campaign(campaign)
     show.emit(
         {"problems": {name: [str(problem) for problem in problems] for name, problems in found.items()}},
         lambda: (
@@ -62,6 +79,39 @@ def lint(ctx: click.Context, folder: Path | None) -> None:
     )
     if any(found.values()):
         ctx.exit(5)
+
+
+def _campaign(name: str) -> list[Problem]:
+    with context.opened() as ground:
+        settings, _, _ = declared(ground, name)
+    return check_face(face_of(settings), LOCALES, bilingual_of(settings))
+
+
+@template.command("list")
+@argument("letter", metavar="KIND", required=False, help="One letter, else all.")
+def list_(letter: str | None) -> None:
+    """List the imports of letters: the number of each revision, when, by whom, and what it brought."""
+    with context.opened() as ground, ground.db.read() as connection:
+        found = templates.imports(connection, letter or "")
+    data = [
+        {"letter": one.letter, "revision": one.id, "at": one.at, "by": one.by, "sources": one.sources} for one in found
+    ]
+    rows = [(one.letter, one.id, one.at, one.by, _brought(one)) for one in found]
+    show.emit(
+        {"imports": data},
+        lambda: show.table(words.each("letter", "revision", "imported", "by", "changed"), rows),
+    )
+
+
+def _brought(one: templates.Imported) -> str:
+    """Return the sources of an import: a few by name with their digests, many by their number."""
+    if len(one.sources) > 3:
+        return words.plural("{count} file", "{count} files", len(one.sources))
+    return ", ".join(f"{name} {digest[:SHORT]}" for name, digest in one.sources.items())
+
+
+template.add_command(preview_)
+template.add_command(diff)
 
 
 def _folders(folder: Path | None) -> list[Path]:
