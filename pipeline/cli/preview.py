@@ -94,7 +94,7 @@ def preview_(form: str, output: Path | None, review: Path | None, **wishes: Any)
     if output is None and form in (EML, PDF):
         if sys.stdout.isatty() or given().json:
             raise click.UsageError(words.text("--{form} makes bytes: add --output FILE", form=form))
-        click.get_binary_stream("stdout").write(data)
+        click.echo(data, nl=False)
         return
     if output is not None:
         output.write_bytes(data)

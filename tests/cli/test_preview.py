@@ -89,7 +89,7 @@ def test_a_planned_notice_is_shown_in_the_form_it_will_have(tocsin: Tocsin, db: 
     assert (ran.code, ran.out) == (0, "written: letter.eml\n")
     message = email.message_from_bytes((folder / "letter.eml").read_bytes(), policy=email.policy.default)
     assert message["To"] == wave.MAILBOX
-    assert [part.get_content_type() for part in message.iter_attachments()] == ["text/csv"]  # type: ignore[attr-defined]
+    assert [part.get_content_type() for part in message.iter_attachments()] == ["text/csv"]
     assert _rows(db) == before
     assert wave.ADDRESS in tocsin("template", "preview", "--as", wave.MAILBOX, "--lang", "fr").out
 
