@@ -15,7 +15,7 @@ LONGEST_LINE = 998  # bytes; RFC 5322 2.1.1
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 _ATOM = re.compile(rf"[{_ATEXT}]+")
-_LOCAL_ATOM = re.compile(rf"[{_ATEXT}\u0080-\U0010FFFF]+")  # RFC 6532 3.2
+_LOCAL_ATOM = re.compile(rf"[\u0080-\U0010FFFF{_ATEXT}]+")  # RFC 6532 3.2
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,200}@[A-Za-z0-9.-]{1,255}>")
