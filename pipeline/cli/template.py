@@ -3,6 +3,7 @@
 The other parts: preview.py, template_diff.py.
 """
 
+import shutil
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from pipeline.cli.template_diff import diff
 from pipeline.domain import RefusedBySafety
 from pipeline.render.face import face_of
 from pipeline.render.folder import letters, read
-from pipeline.render.lint import check, unused
+from pipeline.render.lint import check, misnamed, unused
 from pipeline.render.lint_faces import bilingual_of, check_face
 from pipeline.render.problem import Problem
 from pipeline.store import templates
@@ -28,6 +29,28 @@ SHORT = 12  # hexadecimal digits of a digest that a person compares
 @click.group(cls=Group)
 def template() -> None:
     """Letters' texts: import them as revisions, check that their languages agree."""
+
+
+@template.command(examples=("tocsin template copy letters",))
+@argument("folder", metavar="DIR", type=click.Path(path_type=Path), help="Where the letters' folders are to stand.")
+def copy(folder: Path) -> None:
+    """Copy the shipped letters and what they share, as a start for your own; what is there stays as it is."""
+    shipped = config.shipped("templates") / "letters"
+    made = []
+    for path in sorted(shipped.rglob("*")):
+        target = folder / path.relative_to(shipped)
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            made.append(target)
+    show.emit(
+        {"folder": folder, "files": made},
+        lambda: [
+            words.plural(
+                "{count} file written to {folder}", "{count} files written to {folder}", len(made), folder=folder
+            )
+        ],
+    )
 
 
 @template.command("import", examples=("tocsin template import", "tocsin template import letters/first"))
@@ -43,7 +66,7 @@ def import_(folder: Path | None) -> None:
         changed: dict[str, list[str]] = {}
         for one in folders:
             texts = read(one, config.shipped("templates"))
-            if problems := check(texts):
+            if problems := [*check(texts), *misnamed(texts, one.name)]:
                 first = problems[0]
                 raise RefusedBySafety(
                     f"The letter {one.name} cannot be imported", f"{first}", "Run: tocsin template lint, and mend it."
@@ -66,7 +89,7 @@ def import_(folder: Path | None) -> None:
 def lint(ctx: click.Context, folder: Path | None, campaign: str) -> None:
     """Check that a letter says the same in all its languages, in good form; docs/reference/letters.md has the codes."""
     texts = {one.name: read(one, config.shipped("templates")) for one in _folders(folder)}
-    found = {name: check(sources) for name, sources in texts.items()}
+    found = {name: [*check(sources), *misnamed(sources, name)] for name, sources in texts.items()}
     if folder is None:
         found["shared"] = unused(texts.values())
     if campaign:

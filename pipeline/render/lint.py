@@ -48,6 +48,16 @@ def check(sources: Mapping[str, str]) -> list[Problem]:
     return problems + (undefined or list(lint_samples.written(sources, matter)))
 
 
+def misnamed(sources: Mapping[str, str], letter: str) -> list[Problem]:
+    """Return whether a letter is imported under another name than its kind's: no wave would ever take it."""
+    try:
+        kind = front.parse(source(sources, front.NAME), source(sources, front.TOPICS)).kind
+    except ConfigurationError:
+        return []  # `check` says what is wrong
+    detail = f"its kind is {kind}, and so must its folder be named, not {letter}: waves take letters by name"
+    return [] if kind == letter else [Problem(front.NAME, "kind", detail)]
+
+
 def locales_of(sources: Mapping[str, str]) -> tuple[str, ...]:
     """Return the languages of a letter that `check` finds nothing wrong with."""
     return front.parse(sources[front.NAME], sources[front.TOPICS]).locales

@@ -44,10 +44,10 @@ def bring_in(db: Database, changes: dict[str, str] | None = None, kind: str = "f
         templates.bring_in(connection, kind, {**sources(kind), **(changes or {})}, NOW, "test")
 
 
-def waiting(db: Database, **settings: Any) -> None:
+def waiting(db: Database, *, name: str = "one", **settings: Any) -> None:
     """A campaign whose one case waits for its first letter."""
     address = ip_address(ADDRESS)
-    campaign = seed.campaign(db, NOW)
+    campaign = seed.campaign(db, NOW, name)
     feed = seed.feed(db, NOW, "one", rights={"name_in_letter": True})
     snapshot = seed.snapshot(db, feed, NOW, [(address, 8080, "http", "http_proxy")])
     seed.ready(db, NOW, campaign, MAILBOX, [address], quoted=[(snapshot, 1)])
