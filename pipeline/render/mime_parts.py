@@ -30,13 +30,7 @@ _HEADER_LINE = re.compile(r"(?!content-|mime-)[!-9;-~]{1,70}:(?:(?:\r\n)? [!-~]+
 _BREAKS = b"\t\r\n"
 _PRINTING = bytes(range(0x20, 0x7F))
 _LITERAL = _PRINTING.replace(b"=", b"") + b"\r\n"
-_TOUCHED = (
-    b"\r\nFrom ",
-    b"\r\n.",
-    b" \r\n",
-    b"\t\r\n",
-    b"\r\n--=_",
-)  # the last could be taken for one of our boundaries
+_TOUCHED = (b"\r\nFrom ", b"\r\n.", b" \r\n", b"\t\r\n", b"\r\n--=_")  # the last begins as our boundaries do
 
 
 @dataclass(frozen=True, slots=True)
