@@ -34,7 +34,7 @@ COMMAND = re.compile(r"^ {4,}(?:[A-Z_]+=\S+ )?(tocsin .*)", re.MULTILINE)
 INLINE = re.compile(r"`(tocsin [^`]+)`")
 TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = re.compile(
-    r"/work\b|/tmp\b|\bshared/|#\d+|\bsessions?\b|\bissues?\b|\b(?:AI|LLM|GPT|Claude|Copilot|CEO)\b|\bTODO\b|\bassistants?\b"
+    r"/work\b|/tmp\b|(?<!letters/)\bshared/|#\d+|\bsessions?\b|\bissues?\b|\b(?:AI|LLM|GPT|Claude|Copilot|CEO)\b|\bTODO\b|\bassistants?\b"
 )
 
 
