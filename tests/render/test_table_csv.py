@@ -3,19 +3,22 @@
 import csv
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render import letter, table_csv
+from pipeline.render.evidence import Group
 from pipeline.render.values import Audience, Ended, LetterValues
 from tests.render.written import SEEN, cases, finding, sources, values
 
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+FORMULA = re.compile(r'[\s"]*[=+\-@|%\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]')
+CELL = re.compile(r'("(?:[^"]|"")*"|[^",;\t]*)([,;\t]|$)')  # as LibreOffice parts a line by its first settings
 
 
-def _groups(notice: LetterValues) -> tuple[letter.Group, ...]:
+def _groups(notice: LetterValues) -> tuple[Group, ...]:
     return letter.draft(notice, sources(notice.kind)).told.groups
 
 
@@ -84,25 +87,87 @@ OUTSIDE = st.text(max_size=120) | st.sampled_from(
         "\uff1d1",
         "x\r\n192.0.2.66,25",
         "'=1",
+        "a; =1",
+        'a;"=1',
+        "a;",
+        "\u00a0\u200b=1",
+        "\ufe66\u2212",
+        "|cmd",
     ]
 )
+PIECES = st.lists(st.sampled_from(list("=+-@\t\r\n\",;'| \u00a0\u2028\ud800\uff1da1")), max_size=12).map("".join)
 
 
-@given(OUTSIDE, OUTSIDE)
-def test_no_outside_value_is_a_formula_or_moves_another(network: str, source: str) -> None:
-    notice = values(finding(network=network, sources=(source,)), finding("192.0.2.11"), audience=Audience.PROVIDER)
-    rows = _read(notice, "en")
-    assert len(rows) == 2
+def _hostile(network: str, source: str, note: str) -> str:
+    """A file of two targets with these values in it."""
+    notice = values(
+        finding(network=network, sources=(source, "Z"), source_count=2),
+        finding("192.0.2.11"),
+        audience=Audience.PROVIDER,
+    )
+    data = table_csv.csv_table(notice, _groups(notice), {"en": [note, "a note"]})
+    assert data is not None
+    return data.decode("utf-8")
+
+
+@given(OUTSIDE | PIECES, OUTSIDE | PIECES, OUTSIDE | PIECES)
+def test_no_outside_value_is_a_formula_or_moves_another(network: str, source: str, note: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(_hostile(network, source, note), newline=""), strict=True))
+    assert [row["address"] for row in rows] == ["192.0.2.10", "192.0.2.11"]
     for row in rows:
         assert list(row) == [*table_csv.HEADS, "note_en"]
         assert None not in row.values()
         assert not [value for value in row.values() if FORMULA.match(value)]
-        assert not [value for value in row.values() if re.search(r"[\x00-\x1f\x7f]", value)]
+        assert not [value for value in row.values() if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value)]
 
 
-@given(OUTSIDE)
-def test_a_guarded_value_begins_with_no_formula(text: str) -> None:
-    assert not FORMULA.match(table_csv.guarded(text))
+@given(OUTSIDE | PIECES, OUTSIDE | PIECES, OUTSIDE | PIECES)
+def test_a_spreadsheet_that_parts_cells_at_semicolons_as_well_sees_the_same_cells(
+    network: str, source: str, note: str
+) -> None:
+    lines = _hostile(network, source, note).removesuffix("\r\n").split("\r\n")
+    assert len(lines) == 3
+    for line in lines:
+        found = list(CELL.finditer(line))
+        cells = [each[1] for each in found if each[0] or each.start() == 0 or line[each.start() - 1] in ",;\t"]
+        assert "".join(each[0] for each in found) == line
+        assert len(cells) == len(table_csv.HEADS) + 1
+        assert not [cell for cell in cells if FORMULA.match(cell)]
+
+
+@given(OUTSIDE | PIECES, OUTSIDE | PIECES, OUTSIDE | PIECES)
+def test_one_that_parts_them_at_semicolons_alone_computes_nothing(network: str, source: str, note: str) -> None:
+    text = _hostile(network, source, note)
+    cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=";") for cell in row]
+    cells += [cell for line in text.split("\r\n") for cell in line.split(";")]
+    assert not [cell for cell in cells if FORMULA.match(cell)]
+
+
+def test_what_a_guard_does_to_a_value_can_be_undone() -> None:
+    kept = ("EXAMPLE-NET", "Hébergement Exemple inc.", "A; B", "1 = 1", "a 'b'")
+    assert [table_csv.guarded(text) for text in kept] == list(kept)
+    assert table_csv.guarded(" =1; -2") == "'=1;' -2"
+
+
+def test_notes_that_do_not_fit_the_targets_are_refused() -> None:
+    notice = values(finding(), finding("192.0.2.11"))
+    with pytest.raises(ValueError, match="shorter"):
+        table_csv.csv_table(notice, _groups(notice), {"en": ["one"]})
+
+
+def test_no_more_notes_are_written_than_fit() -> None:
+    some = values(*(finding(f"2001:db8::{n:x}") for n in range(1, 3_000)))
+    written = []
+
+    def notes() -> Iterator[str]:
+        for number in range(len(some.findings)):
+            written.append(number)
+            yield "n" * 10_000
+
+    without = table_csv.csv_table(some, _groups(some), {"en": notes()})
+    assert without is not None
+    assert b"note_en" not in without
+    assert len(written) <= table_csv.MAX_CSV // 10_000
 
 
 def test_a_file_that_is_too_large_loses_its_notes_and_one_that_still_is_is_not_made() -> None:
