@@ -134,7 +134,7 @@ def test_lifting_a_word_is_a_dry_run_until_executed(tocsin: Tocsin) -> None:
         ("set", "a@isp.example", "--source", "x", "--cadence", "often"),
         ("set", "a@isp.example", "--source", "x", "--header", "Bcc: x@isp.example"),
         ("set", "a@isp.example", "--source", "x", "--header", "X-A: 1\r\nBcc: x@isp.example"),
-        ("set", "a@isp.example", "--source", "x", "--header", "Auto-Submitted: no"),
+        ("set", "a@isp.example", "--source", "x", "--header", "Precedence: high"),
         ("set", "a@isp.example", "--source", "x", "--until", "2001-01-01"),
         ("set", "a@isp.example", "--source", "x", "--inhibit-until", "2027-01-01T10:00:00"),
         ("reject", "a@isp.example"),
@@ -453,5 +453,7 @@ def test_every_reason_why_something_cannot_be_taken_has_its_words() -> None:
         source = (ROOT / "pipeline" / "resolve" / f"{name}.py").read_text(encoding="utf-8")
         found |= set(re.findall(r'Wrong\("(\w+)"\)', source))
         found |= set(re.findall(r'Problem\([^,]+, [^,]+, "(\w+)"', source))
+    asked = (ROOT / "pipeline" / "data" / "asked_headers.py").read_text(encoding="utf-8")
+    found |= set(re.findall(r'NotAsked\("(\w+)"\)', asked))
     assert found | {"private_key", "pgp_key", "kind", "missing"} == set(WORDS["problem"])
     assert set(WORDS["problem_next"]) - {""} <= set(WORDS["problem"])
