@@ -156,7 +156,7 @@ ANYTHING = st.builds(str.join, JOINED, st.lists(st.sampled_from(PIECES) | BREAKS
 FILE = st.binary(max_size=80) | ANYTHING.map(lambda text: text.encode("utf-8", "replace"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.fixed_dictionaries(
         {"from_name": LINE, "subject": LINE, "text": TEXT, "page": TEXT, "table": FILE, "report": FILE}
@@ -175,7 +175,7 @@ def test_texts_files_and_names_read_back_as_given_and_change_no_structure(given_
     assert [address.addr_spec for address in message["To"].addresses] == ["abuse@net.example"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.fixed_dictionaries({"from_name": LINE, "subject": LINE, "text": TEXT, "page": TEXT, "table": FILE}))
 @example(WORST)
 def test_versions_in_two_languages_stay_apart_whatever_they_say(given_values: dict[str, Any]) -> None:
@@ -186,7 +186,7 @@ def test_versions_in_two_languages_stay_apart_whatever_they_say(given_values: di
 
 
 @pytest.mark.parametrize("field", sorted(HARMLESS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(value=ANYTHING)
 def test_a_value_of_any_kind_is_refused_or_changes_no_structure(field: str, value: str) -> None:
     values = {**HARMLESS, field: value.encode("utf-8", "replace") if isinstance(HARMLESS[field], bytes) else value}
