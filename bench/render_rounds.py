@@ -58,14 +58,14 @@ class Rounds:
         rounds = zip(self.spent[""], self.spent[how] if how else [(0.0, 0.0)] * len(self.spent[""]), strict=True)
         return statistics.median(self.count / (one[cpu] + two[cpu]) for one, two in rounds)
 
-    def peer_rate(self) -> float:
-        return statistics.median(self.of_peer / seconds for seconds, _ in self.spent["peer"])
+    def peer_rate(self, *, cpu: bool = False) -> float:
+        return statistics.median(self.of_peer / spent[cpu] for spent in self.spent["peer"])
 
-    def ratio(self) -> float:
+    def ratio(self, *, cpu: bool = False) -> float:
         """Return how many times as fast as the chain our letters are written, stored and signed with RSA-2048."""
         rounds = zip(self.spent[""], self.spent["rsa"], self.spent["peer"], strict=True)
         return statistics.median(
-            (peer[0] / self.of_peer) / ((one[0] + two[0]) / self.count) for one, two, peer in rounds
+            (peer[cpu] / self.of_peer) / ((one[cpu] + two[cpu]) / self.count) for one, two, peer in rounds
         )
 
     def _ours(self) -> None:
