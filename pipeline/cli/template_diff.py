@@ -55,7 +55,7 @@ def diff(kind: str | None, old: str, new: str, between: tuple[str, str] | None, 
     if between is not None:
         _languages(letter, texts[-1], *between)
         return
-    found = compare.changes(*texts, *names)
+    found = compare.changes(texts[0], texts[1], names[0], names[1])
     show.emit(
         {"letter": letter, "from": names[0], "to": names[1], "changes": found},
         lambda: [line for lines in found.values() for line in lines] or [words.text("nothing has changed")],

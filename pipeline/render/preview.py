@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.domain import NotFound
 from pipeline.render import language, run
 from pipeline.render.run import Again
+from pipeline.render.values import FIRST
 from pipeline.store import events, plan, templates
 from pipeline.store import preview as store
 from pipeline.store import render as rendered
@@ -37,7 +38,7 @@ def to_contact(
     try:
         with db.write() as connection:
             notice = store.notice_under_way(connection, mailbox, campaign, kind)
-            if notice is None and kind in ("", run.FIRST):
+            if notice is None and kind in ("", FIRST):
                 notice = _planned(connection, keys, mailbox, campaign, now)
             if notice is not None:
                 found.append(_told(connection, keys, notice, revision, now))
@@ -65,7 +66,7 @@ def _planned(connection: Connection, keys: Keys, mailbox: str, campaign: str, no
 def _notice(connection: Connection, keys: Keys, campaign_id: int, waiting: list[dict[str, Any]], now: datetime) -> int:
     contact = waiting[0]["contact_id"]
     number = plan.next_number(connection, campaign_id)
-    wave = plan.add_wave(connection, campaign_id, number, run.FIRST, {}, now, BY)
+    wave = plan.add_wave(connection, campaign_id, number, FIRST, {}, now, BY)
     lines = [
         (row["id"], row["check_id"], int(row["level"] or 0), events.canonical(plan.quoted(row["transcript"])))
         for row in waiting
