@@ -47,7 +47,7 @@ def main() -> int:
         if given.part != "memory":
             lines += speed(Path(folder), given.quick, measured)
         if given.part != "speed":
-            lines += memory(Path(folder), (2_000, 10_000) if given.quick else (10_000, 100_000))
+            lines += memory(Path(folder), (2_000, 8_000) if given.quick else (10_000, 100_000))
     if given.json:
         print(as_json("render", measured, lines))
     else:
@@ -58,7 +58,7 @@ def main() -> int:
 
 def speed(folder: Path, quick: bool, measured: dict[str, float]) -> list[Line]:
     """Return letters a second for each way of signing, and how many times faster than the chain that is."""
-    rounds = Rounds(folder, letters=250 if quick else 500, of_peer=60 if quick else 100)
+    rounds = Rounds(folder, letters=200 if quick else 500, of_peer=40 if quick else 100)
     rounds.run(1)  # to compile templates and fill caches, on both sides
     rounds.forget()
     rounds.run(5 if quick else 9)
