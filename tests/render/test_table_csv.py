@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.render import letter, table_csv
 from pipeline.render.evidence import Group
 from pipeline.render.values import Audience, Ended, LetterValues
-from tests.render.written import SEEN, cases, finding, sources, values
+from tests.render.written import SEEN, TEMPLATES, cases, finding, sources, values
 
 FORMULA = re.compile(r'[\s"]*[=+\-@|%\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]')
 CELL = re.compile(r'("(?:[^"]|"")*"|[^",;\t]*)([,;\t]|$)')  # as LibreOffice parts a line by its first settings
@@ -62,6 +62,13 @@ def test_a_statement_is_no_test() -> None:
 @pytest.mark.parametrize("head", table_csv.HEADS)
 def test_heads_are_machine_names(head: str) -> None:
     assert re.fullmatch(r"[a-z][a-z_]*", head)
+
+
+def test_every_column_is_explained() -> None:
+    page = (TEMPLATES.parent / "docs" / "reference" / "attachments.md").read_text("utf-8")
+    table = page.partition("## The table")[2].partition("\n## ")[0]
+    named = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall("`([^`]+)`", row)]
+    assert named == [*table_csv.HEADS, *map(table_csv.NOTE.format, ("en", "fr_CA", "fr"))]
 
 
 def test_lines_end_as_rfc_4180_has_it_and_no_mark_stands_before_the_first_head() -> None:

@@ -15,7 +15,7 @@ from pipeline.domain import ConfigurationError, EvidenceLevel
 from pipeline.render import letter, xarf
 from pipeline.render.evidence import Group, Wording
 from pipeline.render.values import Agency, Ended, LetterValues
-from tests.render.written import SEEN, face, finding, sources, values
+from tests.render.written import SEEN, TEMPLATES, face, finding, sources, values
 
 HEADING = "open mail relay (reported) / relais ouvert (signalé)"
 # Recommended, and left out: a level of confidence would be an invented number, evidence stays in our record.
@@ -151,6 +151,13 @@ def test_a_description_is_whole_or_left_out_never_cut_before_how_certain_it_is()
     assert whole["description"] == f"{HEADING} [TOC-7K3M-Q2XA]"
     assert "description" not in long
     assert faults(long) == []
+
+
+def test_every_field_is_explained() -> None:
+    page = (TEMPLATES.parent / "docs" / "reference" / "attachments.md").read_text("utf-8")
+    explained = set(re.findall("`([a-z_]+)`", page.partition("## The reports")[2])) | {"xarf_version"}
+    found = {field for report in _reports(values(finding(), finding(level=4))) for field in report}
+    assert found <= explained
 
 
 def test_names_of_files_are_plain_and_never_alike() -> None:
