@@ -9,6 +9,7 @@ from pipeline.domain import ConfigurationError
 from pipeline.render import blocks, html, mime, pgp, table_csv, xarf
 from pipeline.render import letter as written
 from pipeline.render.catalogue import Say
+from pipeline.render.facts import training_mark
 from pipeline.render.form import Form
 from pipeline.render.language import LanguageChoice
 from pipeline.render.letter import Draft, Letter
@@ -37,7 +38,8 @@ def letter(
     body = _multilingual(made, choice, form, text, message_id) if form.multilingual else _body(text, form)
     files = [mime.attachment("addresses.csv", "text/csv; charset=utf-8; header=present", listed)] if listed else []
     if form.xarf:
-        said_of = [" / ".join(section.headings) for section in text.table.sections]
+        mark = training_mark(values, written.catalogues(made, choice), Say.TRAINING_SUBJECT)
+        said_of = [" / ".join([mark] * bool(mark) + list(section.headings)) for section in text.table.sections]
         reports = xarf.reports(values, made.told.groups, said_of, form.xarf)
         files += [mime.attachment(name, "application/json", report) for name, report in reports]
     whole = mime.multipart("mixed", [body, *files], message_id) if files else body

@@ -76,7 +76,7 @@ def parse(text: str, topics: str) -> FrontMatter:
             topic: {locale: _topic_words(forms, topic, locale) for locale in locales}
             for topic, forms in _get(words, "topics", dict).items()
         },
-        translated=_fingerprints(table) | _fingerprints(words),
+        translated=_fingerprints(words) | _fingerprints(table),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.domain import Clock, EvidenceLevel, Exposure, Progress, WaveState
 from pipeline.render import compose, form, language
+from pipeline.render.body_hash import body_hash
 from pipeline.render.face import face_of
 from pipeline.render.form import Form, Offer
 from pipeline.render.language import LanguageChoice
@@ -137,7 +138,7 @@ def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, 
 
 
 def _written(notice: Notice, body: bytes, message_id: str, choice: LanguageChoice, wanted: Form) -> Written:
-    return Written(notice, body, message_id, ",".join(choice.locales), choice.rule, wanted.stored())
+    return Written(notice, body, message_id, ",".join(choice.locales), choice.rule, wanted.stored(), body_hash(body))
 
 
 def _form(sheet: Sheet, notice: Notice, languages: int) -> Form:
