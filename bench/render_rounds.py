@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import select
 
+from bench import yardstick
 from bench.render_peer import Chain, Sample
 from bench.render_planned import KEYS, letters, new, plan_wave
 from bench.stages import clock, unseen
@@ -46,10 +47,12 @@ class Rounds:
     def forget(self) -> None:
         """Begin the record anew."""
         self.spent: dict[str, list[Spent]] = {"": [], "rsa": [], "ed25519": [], "both": [], "peer": []}
+        self.json_us: list[float] = []
 
     def run(self, times: int) -> None:
         for _ in range(times):
             self.wave += 1
+            self.json_us.append(yardstick.measure()["json_us"])
             self._ours()
             self._theirs()
 
