@@ -52,7 +52,7 @@ class Say(StrEnum):
     EIGHT = "eight"
     NINE = "nine"
     NOTE = "One service a line; a hyphen means: not stated."
-    ADDRESS = "ADDRESS"
+    ADDRESS = "IP ADDRESS"
     PORT_HEAD = "PORT"
     SERVICE = "SERVICE"
     LAST_SEEN = "LAST SEEN UTC"
