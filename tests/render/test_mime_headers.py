@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.data.asked_headers import NotAsked, asked_header, asked_headers
@@ -73,6 +73,7 @@ WORDS = st.lists(st.text("aé€😀=?_,.\"'", min_size=1, max_size=12), min_siz
 
 
 @given(WORDS)
+@example("======? =======€ ====ééé€😀😀😀")  # a word in three encoded ones
 def test_no_word_that_fits_in_an_encoded_word_is_cut_in_a_senders_name(name: str) -> None:
     line = header_fields.originator("From", name, "a@b.example")
     tokens = line.replace("\r\n", "").split(" ")[1:-1]
@@ -80,7 +81,8 @@ def test_no_word_that_fits_in_an_encoded_word_is_cut_in_a_senders_name(name: str
         if before.startswith("=?") and after.startswith("=?"):
             ends, begins = (str(make_header(decode_header(token))) for token in (before, after))
             cut = ends.rpartition(" ")[2] + begins.partition(" ")[0]
-            assert ends.endswith(" ") or begins.startswith(" ") or len(header_fields._q(cut)) > 63
+            too_long = [word for word in name.split(" ") if len(header_fields._q(word)) > 63]
+            assert ends.endswith(" ") or begins.startswith(" ") or any(cut in word for word in too_long)
     if not name.isascii():
         message = email.message_from_bytes(f"{line}\r\n\r\n".encode())
         assert str(make_header(decode_header(message["From"]))) == f"{name} <a@b.example>"
