@@ -95,23 +95,23 @@ def compiled(name: str, sources: Mapping[str, str]) -> Template:
     return template
 
 
-def block(template: Template, name: str, part: str, names: Mapping[str, object]) -> str:
+def block(template: Template, name: str, part: str, names: dict[str, object]) -> str:
     """Return one block of a template, filled in.  Raises TemplateFault."""
     if part not in template.blocks:
         raise TemplateFault(name, f"it has no block {part}")
     return _filled(name, template.blocks[part], template, names)
 
 
-def whole(template: Template, name: str, names: Mapping[str, object]) -> str:
+def whole(template: Template, name: str, names: dict[str, object]) -> str:
     """Return a template filled in.  Raises TemplateFault."""
     return _filled(name, template.root_render_func, template, names)
 
 
-def _filled(name: str, render: Callable[..., Iterable[str]], template: Template, names: Mapping[str, object]) -> str:
+def _filled(name: str, render: Callable[..., Iterable[str]], template: Template, names: dict[str, object]) -> str:
     parts: list[str] = []
     size = 0
     try:
-        for piece in render(template.new_context(dict(names))):
+        for piece in render(template.new_context(names, shared=True)):
             size += len(piece)
             if size > MAX_OUTPUT:
                 raise TemplateFault(name, f"it writes more than {MAX_OUTPUT} characters")

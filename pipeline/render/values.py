@@ -51,7 +51,7 @@ class Agency:
     signature: Lines = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object for a wave: what is made of it is kept by its identity
 class CampaignFace:
     """All that a letter says of the campaign; every value is a setting of the campaign, nothing stands in a template.
 

@@ -3,9 +3,10 @@
 Pure; made once for each language of a letter.  Templates get text, flags and lists of these; they compute nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 
 from pipeline.domain import Address
@@ -14,7 +15,7 @@ from pipeline.render.catalogue import Catalogue, Say
 from pipeline.render.evidence import Group, Row, Wording
 from pipeline.render.front import FrontMatter
 from pipeline.render.told import Told
-from pipeline.render.values import Agency, Audience, Finding, LetterValues, said, said_lines
+from pipeline.render.values import Agency, Audience, CampaignFace, Finding, LetterValues, said, said_lines
 
 AGENCIES_NAMED = 6
 NETWORKS_NAMED = 5
@@ -61,7 +62,6 @@ class Enclosed:
 def prose_names(told: Told, catalogue: Catalogue, enclosed: Enclosed) -> dict[str, object]:
     """Return the names for the prose and the subject in the catalogue's language."""
     values, front, locale = told.values, told.front, catalogue.locale
-    face = values.face
     said_of = tuple(_statement(group, front, catalogue) for group in told.statements)
     addresses = sorted({str(finding.address) for finding in values.findings})
     return {
@@ -85,16 +85,7 @@ def prose_names(told: Told, catalogue: Catalogue, enclosed: Enclosed) -> dict[st
         "cut": enclosed.cut,
         **_topics(values, front, locale),
         **_recipient(values, locale),
-        **_agencies(values, locale),
-        "operation": said("operation", face.operation, locale),
-        "guidance": said("guidance", face.guidance, locale),
-        "participants": said("participants", face.participants, locale),
-        "instructions": said("instructions", face.instructions, locale),
-        "verification": said("verification", face.verification, locale),
-        "privacy": said("privacy", face.privacy, locale) if face.privacy else "",
-        "mailbox": face.contact_mailbox,
-        "signature": _signatures(values, locale),
-        "postal": said_lines("postal", face.postal, locale),
+        **_of_campaign(values.face, locale),
     }
 
 
@@ -172,21 +163,32 @@ def _recipient(values: LetterValues, locale: str) -> dict[str, object]:
     }
 
 
-def _agencies(values: LetterValues, locale: str) -> dict[str, object]:
-    every = (*values.face.agencies, *values.face.cosigners)
+@lru_cache(maxsize=32)  # a face is the same object in all letters of a wave
+def _of_campaign(face: CampaignFace, locale: str) -> Mapping[str, object]:
+    """Return the names that are the campaign's own, the same in all its letters."""
+    every = (*face.agencies, *face.cosigners)
     named = every if len(every) <= AGENCIES_NAMED + 1 else every[:AGENCIES_NAMED]
     return {
         "agency": said("agency name", every[0].name, locale),
         "agencies": tuple(_agency(agency, locale) for agency in named),
         "joint": len(every) > 1,
         "other_agencies": formats.number(len(every) - len(named), locale) if len(every) > len(named) else "",
+        "operation": said("operation", face.operation, locale),
+        "guidance": said("guidance", face.guidance, locale),
+        "participants": said("participants", face.participants, locale),
+        "instructions": said("instructions", face.instructions, locale),
+        "verification": said("verification", face.verification, locale),
+        "privacy": said("privacy", face.privacy, locale) if face.privacy else "",
+        "mailbox": face.contact_mailbox,
+        "signature": _signatures(face, locale),
+        "postal": said_lines("postal", face.postal, locale),
     }
 
 
-def _signatures(values: LetterValues, locale: str) -> tuple[str, ...]:
+def _signatures(face: CampaignFace, locale: str) -> tuple[str, ...]:
     """Return who signs, line by line; an empty line stands between agencies."""
-    lines = list(said_lines("signature", values.face.signature, locale))
-    for agency in (*values.face.agencies[1:], *values.face.cosigners):
+    lines = list(said_lines("signature", face.signature, locale))
+    for agency in (*face.agencies[1:], *face.cosigners):
         if agency.signature:
             own = said_lines("agency signature", agency.signature, locale)
             lines += ["", *own, said("agency name", agency.name, locale)]
