@@ -34,12 +34,12 @@ STEMS = {
     "application de la loi": "loi devient plus difficile à appliquer",
     "provient de votre système": "venir de votre système",
     "inconnus": "inconnus",
-    "volume du trafic": "volume du trafic",
+    "volume du trafic": "trafic peut saturer vos connexions",
     "coûts administratifs": "frais d'administration",
     "mettre fin": "mettre fin",
     "intrus": "intrus",
     "instructions détaillées": "Instructions détaillées",
-    "liste des organismes": "Organismes participants",
+    "liste des organismes": "Participants",
     "questions": "question",
 }
 
