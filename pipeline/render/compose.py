@@ -35,7 +35,11 @@ def letter(
     notes = {locale: made.notes(locale) for locale in choice.locales} if form.csv else None
     listed = table_csv.csv_table(values, made.told.groups, notes or {}) if form.csv else None
     text = written.write(made, choice, form, listed is not None, notes)
-    body = _multilingual(made, choice, form, text, message_id) if form.multilingual else _body(text, form)
+    body = (
+        _multilingual(made, choice, form, text, listed is not None, message_id)
+        if form.multilingual
+        else _body(text, form)
+    )
     files = [mime.attachment("addresses.csv", "text/csv; charset=utf-8; header=present", listed)] if listed else []
     if form.xarf:
         mark = training_mark(values, written.catalogues(made, choice), Say.TRAINING_SUBJECT)
@@ -57,14 +61,14 @@ def _body(text: Letter, form: Form, language: str = "") -> Part:
     )
 
 
-def _multilingual(made: Draft, choice: LanguageChoice, form: Form, text: Letter, message_id: str) -> Part:
+def _multilingual(made: Draft, choice: LanguageChoice, form: Form, text: Letter, csv: bool, message_id: str) -> Part:
     """Return the letter as RFC 8255 has it: the facts and a notice for programs that show all, then each language."""
     preface = [words.say(Say.PREFACE) for words in written.catalogues(made, choice)]
     notice = "\n\n".join([text.facts, *(blocks.fill(blocks.parse(line)) for line in preface)])
     face = made.told.values.face
     versions = []
     for locale in choice.locales:
-        alone = written.write(made, LanguageChoice((locale,), choice.rule), form, csv=form.csv)
+        alone = written.write(made, LanguageChoice((locale,), choice.rule), form, csv)
         name = said("from_name", face.from_name, locale)
         versions.append((alone.halves[0].tag, alone.subject, name, _body(alone, form)))
     return mime.multilingual(mime.text_part(f"{notice}\n"), versions, message_id, from_mailbox=face.from_mailbox)

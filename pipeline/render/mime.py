@@ -2,14 +2,12 @@
 
 Pure and deterministic; written by hand because email.message folds long words into encoded ones, leaves "From " and a
 lone dot at the start of a line as they are, draws boundaries by lot, and spells domains that no server knows.  Lines end
-in CRLF.  Date, DKIM-Signature and Return-Path are not made here: `head` makes the Date line at the moment of sending.
+in CRLF.  Date, DKIM-Signature and Return-Path are not made here: the send stage puts them on top.
 Standards: RFC 5322, RFC 2045, RFC 2046, RFC 6532 (a mailbox outside ASCII, and only that, is raw UTF-8).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
 
 from pipeline.data.asked_headers import asked_headers
 from pipeline.render import header_fields, mime_parts
@@ -32,7 +30,6 @@ __all__ = [
     "attachment",
     "build",
     "entity",
-    "head",
     "html_part",
     "mailbox",
     "message_part",
@@ -93,10 +90,3 @@ def needs_smtputf8(headers: Headers) -> bool:
     """True if a mailbox has a local part outside ASCII, so that only servers with SMTPUTF8 take the letter (RFC 6531)."""
     addresses = (headers.from_mailbox, headers.reply_to, headers.to)
     return not all(mailbox(address).isascii() for address in addresses)
-
-
-def head(date: datetime) -> bytes:
-    """Return the Date line, for the moment of sending.  Raises ValueError if the time has no zone."""
-    if date.utcoffset() is None:
-        raise ValueError("a Date needs a zone")
-    return f"Date: {format_datetime(date.astimezone(UTC))}\r\n".encode("ascii")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pipeline.domain import Clock, EvidenceLevel, Exposure, Progress, WaveState
@@ -194,9 +195,9 @@ def _finding(row: Mapping[str, Any], seen: Seen) -> Finding:
     newest = max(observed, key=lambda one: one["observed_at"])
     sources, first_hand = set(), 0
     for one in observed:
-        declaration = json.loads(one["declaration"])
+        declaration = _read(one["declaration"])
         first_hand += bool(declaration.get("first_hand"))
-        if json.loads(one["rights"])["name_in_letter"]:
+        if _read(one["rights"])["name_in_letter"]:
             sources.add(declaration.get("title") or one["name"])
     groups = json.loads(row["transcript"])["groups"]
     count = max(len(groups) - first_hand, 0)
@@ -214,3 +215,9 @@ def _finding(row: Mapping[str, Any], seen: Seen) -> Finding:
         network=row["network"],
         ended=Ended(row["checked_at"], row["method"] == STATED) if row["verdict"] == Exposure.CLOSED else None,
     )
+
+
+@lru_cache(maxsize=256)  # every letter of a wave quotes the same few feeds
+def _read(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(text)
+    return found

@@ -7,6 +7,7 @@ another source of the same letter in its place before anything is compiled; a so
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -111,11 +112,12 @@ def _filled(name: str, render: Callable[..., Iterable[str]], template: Template,
     parts: list[str] = []
     size = 0
     try:
-        for piece in render(template.new_context(names, shared=True)):
-            size += len(piece)
+        pieces = iter(render(template.new_context(names, shared=True)))
+        while some := list(islice(pieces, 256)):
+            size += sum(map(len, some))
             if size > MAX_OUTPUT:
                 raise TemplateFault(name, f"it writes more than {MAX_OUTPUT} characters")
-            parts.append(piece)
+            parts += some
     except (TemplateError, TypeError) as error:  # TypeError: a loop over a flag, a word compared with a number
         raise TemplateFault(name, str(error)) from error
     return "".join(parts)
