@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Rounds:
             self._timed("", lambda: render(db, KEYS, worker_id=worker_id, clock=clock, progress=unseen))
             written = letters(db, wave_id)
             for how, keys in self.keys.items():
-                self._timed(how, lambda keys=keys: signed(db, written, keys, clock))  # type: ignore[misc]
+                self._timed(how, partial(signed, db, written, keys, clock))
             self.letter_bytes = statistics.mean(row["bytes"] for row in written)
             self.chain = self.chain or Chain(sample(db, written[0]), self.rsa)
 

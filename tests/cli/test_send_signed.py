@@ -34,8 +34,17 @@ def approved(db: Database, now: datetime) -> None:
     wave_id = wave_of_letters(db, now, 2, state=WaveState.PLANNED)
     with db.write() as connection:
         waves.seal_manifest(connection, wave_id, now, "tocsin")
-        word = {"accepted": True, "person_id": None, "method": "training", "signature": "", "reason": ""}
-        waves.record(connection, waves.by_id(connection, wave_id), by="system:test", now=now, **word)  # type: ignore[arg-type]
+        waves.record(
+            connection,
+            waves.by_id(connection, wave_id),
+            accepted=True,
+            by="system:test",
+            person_id=None,
+            method="training",
+            signature="",
+            reason="",
+            now=now,
+        )
         waves.approve(connection, waves.by_id(connection, wave_id), now, "system:test")
 
 

@@ -12,7 +12,7 @@ from pipeline.render import catalogue, compose, front, samples
 from pipeline.render.catalogue import Say
 from pipeline.render.language import LanguageChoice
 from pipeline.render.table_csv import HEADS
-from tests.render.written import sources
+from tests.render.written import decoded, sources
 
 ORDERS = (("en",), ("fr_CA",), ("fr",), ("en", "fr_CA"))
 SAID = ("description",)  # what a XARF report says to a person
@@ -27,7 +27,7 @@ def _attached(locales: tuple[str, ...]) -> dict[str, bytes]:
     body = compose.letter(sample.values, given, choice, sample.form, "<n@agency.example>")
     message = email.message_from_bytes(body, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
-    return {str(part.get_filename()): part.get_payload(decode=True) for part in message.iter_attachments()}  # type: ignore[misc]
+    return {str(part.get_filename()): decoded(part) for part in message.iter_attachments()}
 
 
 def test_heads_of_the_table_are_machine_names_in_one_place() -> None:

@@ -3,27 +3,13 @@ import email.policy
 import quopri
 from email.message import EmailMessage
 from itertools import product
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render import mime
-from pipeline.render.mime import Headers
-
-
-def _headers(**changes: Any) -> Headers:
-    settings: dict[str, Any] = {
-        "from_name": "Example Agency",
-        "from_mailbox": "letters@agency.example",
-        "reply_to": "replies@agency.example",
-        "to": "abuse@net.example",
-        "subject": "A subject",
-        "message_id": "<a.1@agency.example>",
-        "content_language": "en",
-    }
-    return Headers(**{**settings, **changes})
+from tests.render.written import headers
 
 
 def _parsed(data: bytes) -> EmailMessage:
@@ -42,7 +28,7 @@ LINES = st.text(
 
 
 def test_a_message_has_these_headers_in_this_order_and_no_others() -> None:
-    data = mime.build(_headers(in_reply_to="<b@agency.example>"), "Text\n")
+    data = mime.build(headers(in_reply_to="<b@agency.example>"), "Text\n")
     assert data == (
         b"From: Example Agency <letters@agency.example>\r\n"
         b"Reply-To: replies@agency.example\r\n"
@@ -58,7 +44,7 @@ def test_a_message_has_these_headers_in_this_order_and_no_others() -> None:
         b"\r\n"
         b"Text\r\n"
     )
-    alone = mime.build(_headers(), "Text\n")
+    alone = mime.build(headers(), "Text\n")
     assert b"In-Reply-To" not in alone
     assert b"References" not in alone
 
@@ -100,7 +86,7 @@ def test_quoted_printable_reads_back_as_it_was_in_short_ascii_lines(text: str) -
 
 @given(LINES, LINES)
 def test_subject_and_senders_name_read_back_as_they_were(subject: str, name: str) -> None:
-    data = mime.build(_headers(subject=subject, from_name=name), "x\n")
+    data = mime.build(headers(subject=subject, from_name=name), "x\n")
     head = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
     assert all(len(line) <= 76 or line.startswith((b'From: "', b' "')) for line in head)  # a quoted name stays whole
     message = email.message_from_bytes(data, policy=email.policy.default)
@@ -122,17 +108,17 @@ def test_subject_and_senders_name_read_back_as_they_were(subject: str, name: str
     ],
 )
 def test_a_name_is_atoms_or_quoted_or_encoded(name: str, line: str) -> None:
-    assert mime.build(_headers(from_name=name), "x\n").decode().split("\r\n")[0] == line
+    assert mime.build(headers(from_name=name), "x\n").decode().split("\r\n")[0] == line
 
 
 def test_a_word_that_looks_encoded_is_encoded_so_that_it_reads_as_written() -> None:
     subject = "see =?utf-8?q?evil?= here"
-    assert _parsed(mime.build(_headers(subject=subject), "x\n"))["Subject"] == subject
+    assert _parsed(mime.build(headers(subject=subject), "x\n"))["Subject"] == subject
 
 
 def test_long_headers_are_folded_between_words() -> None:
     subject = "mots en français, et d'autres mots " * 8
-    data = mime.build(_headers(subject=subject.strip()), "x\n")
+    data = mime.build(headers(subject=subject.strip()), "x\n")
     folded = data[data.index(b"Subject:") : data.index(b"\r\nMessage-ID")].split(b"\r\n")
     assert len(folded) > 3
     assert all(len(line) <= 76 for line in folded)
@@ -144,18 +130,18 @@ def test_long_headers_are_folded_between_words() -> None:
     "field", ["from_name", "from_mailbox", "reply_to", "to", "subject", "message_id", "content_language", "in_reply_to"]
 )
 def test_no_header_can_be_injected(field: str) -> None:
-    good = getattr(_headers(in_reply_to="<b@agency.example>"), field)
+    good = getattr(headers(in_reply_to="<b@agency.example>"), field)
     controls = ("\r", "\n", "\r\nBcc: a@b.example", "\x00", "\x0b", "\x85", "\u2028", "\ud800")
     for control, place in product(controls, (0, 3, len(good))):
         text = good[:place] + control + good[place:]
         with pytest.raises(ValueError, match=r"."):
-            mime.build(_headers(**{"in_reply_to": "<b@agency.example>", field: text}), "x\n")
+            mime.build(headers(**{"in_reply_to": "<b@agency.example>", field: text}), "x\n")
 
 
 @pytest.mark.parametrize("control", ["\r", "\x00", "\t", "\x1b", "\u2029"])
 def test_the_text_has_no_control_character_but_newline(control: str) -> None:
     with pytest.raises(ValueError, match="control"):
-        mime.build(_headers(), f"a{control}b\n")
+        mime.build(headers(), f"a{control}b\n")
 
 
 @pytest.mark.parametrize(

@@ -13,20 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.asked_headers import NotAsked, asked_header, asked_headers
 from pipeline.render import header_fields, mime
-from pipeline.render.mime import Headers
-
-
-def headers(**changes: Any) -> Headers:
-    settings: dict[str, Any] = {
-        "from_name": "Example Agency",
-        "from_mailbox": "letters@agency.example",
-        "reply_to": "replies@agency.example",
-        "to": "abuse@net.example",
-        "subject": "A subject",
-        "message_id": "<a.1@agency.example>",
-        "content_language": "en",
-    }
-    return Headers(**{**settings, **changes})
+from tests.render.written import headers
 
 
 def written(**changes: Any) -> list[str]:

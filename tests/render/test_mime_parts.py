@@ -16,18 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.render import header_fields, mime
-from pipeline.render.mime import Headers, Part
+from pipeline.render.mime import Part
 from pipeline.render.quoted_printable import exactly
+from tests.render.written import headers
 
-HEADERS = Headers(
-    from_name="Example Agency",
-    from_mailbox="letters@agency.example",
-    reply_to="replies@agency.example",
-    to="abuse@net.example",
-    subject="A subject",
-    message_id="<a.1@agency.example>",
-    content_language="en, fr-CA",
-)
+HEADERS = headers(content_language="en, fr-CA")
 ROOT = Path(__file__).parents[2]
 
 

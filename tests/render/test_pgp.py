@@ -20,19 +20,12 @@ from pysequoia import CipherSuite, Tsk
 
 from pipeline.domain import ConfigurationError
 from pipeline.render import mime
-from pipeline.render.mime import Headers, Part
+from pipeline.render.mime import Part
 from pipeline.render.pgp import crlf, micalg, signed, signer_of
+from tests.render.written import headers
 from tests.system.presence import needs
 
-HEADERS = Headers(
-    from_name="Agence d'exemple",
-    from_mailbox="letters@agency.example",
-    reply_to="replies@agency.example",
-    to="abuse@isp.example",
-    subject="Deux adresses",
-    message_id="<n1@agency.example>",
-    content_language="en, fr-CA",
-)
+HEADERS = headers(from_name="Agence d'exemple", subject="Deux adresses", content_language="en, fr-CA")
 TEXT = "Bonjour,\n\nFrom here, a line that ends in a blank: \n.\n\né 192.0.2.1   port 25\n" + "long " * 40 + "\n"
 CSV = b'"address","port"\r\n"192.0.2.1","25"\r\n'
 

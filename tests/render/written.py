@@ -6,6 +6,7 @@ Addresses and names are those set apart for documentation (RFC 5737, 3849, 2606)
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from email.message import Message
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.domain import EvidenceLevel
 from pipeline.render import compose, folder
 from pipeline.render.form import PLAIN, Form
 from pipeline.render.language import LanguageChoice
+from pipeline.render.mime import Headers
 from pipeline.render.values import Agency, Audience, CampaignFace, Earlier, Ended, Finding, LetterValues
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -119,6 +121,27 @@ class Case:
 def message(notice: LetterValues, *locales: str, form: Form = PLAIN) -> bytes:
     """The notice's letter as bytes."""
     return compose.letter(notice, sources(notice.kind), choice(*locales), form, "<n1.7k3m@agency.example>")
+
+
+def headers(**changes: Any) -> Headers:
+    """The headers of a letter, with these changes."""
+    settings: dict[str, Any] = {
+        "from_name": "Example Agency",
+        "from_mailbox": "letters@agency.example",
+        "reply_to": "replies@agency.example",
+        "to": "abuse@net.example",
+        "subject": "A subject",
+        "message_id": "<a.1@agency.example>",
+        "content_language": "en",
+    }
+    return Headers(**{**settings, **changes})
+
+
+def decoded(part: Message) -> bytes:
+    """A part's own bytes."""
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload
 
 
 def _many() -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.render.written import decoded
 from tests.system.letters import arrived, golden, kept
 from tests.system.presence import needs
 
@@ -121,7 +122,7 @@ def test_every_letter_has_the_same_parts_with_the_same_bytes(mblaze: Mblaze) -> 
                 number,
                 part.get_content_type(),
                 part.get_filename("") or "",
-                None if part.is_multipart() else part.get_payload(decode=True),  # type: ignore[arg-type]
+                None if part.is_multipart() else decoded(part),
             )
             for number, (depth, part) in enumerate(read_parts(read(letter)), start=1)
         ]
