@@ -5,6 +5,7 @@ what a dead predecessor held.  `until_done` runs stages in order, over and over,
 to kill at any line: leases of a worker that is not heard of are void, and every stage takes up what it left.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -24,6 +25,14 @@ BEAT_SECONDS = 5.0
 
 class Stopped(BaseException):
     """Ctrl-C or SIGTERM: what is under way is finished or given back, then the process ends."""
+
+
+def _unless_stopped(record: logging.LogRecord) -> bool:
+    """Drop what the pool says of a connection that it was putting back when a person stopped us: it ends that one."""
+    return not (record.exc_info and isinstance(record.exc_info[1], Stopped))
+
+
+logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_unless_stopped)
 
 
 class Stop:

@@ -3,12 +3,12 @@
 import os
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from pipeline.engine import Stage, Stopped, stoppable, until_done, working
 from pipeline.store import workers
@@ -152,3 +152,22 @@ def test_a_heart_goes_on_after_a_beat_that_the_database_refused(db: Database) ->
 def rename(db: Database, table: str, name: str) -> None:
     with db.write() as connection:
         connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+@pytest.mark.parametrize(("raised", "told"), [(Stopped, []), (RuntimeError, ["Exception during reset or similar"])])
+def test_a_stop_while_a_connection_is_put_back_shows_nobody_our_insides(
+    db: Database, caplog: pytest.LogCaptureFixture, raised: type[BaseException], told: list[str]
+) -> None:
+    with db.read():
+        pass
+    again = [raised]
+
+    def reset(*_: Any) -> None:
+        if again:
+            raise again.pop()
+
+    event.listen(db.engine.pool, "reset", reset)
+    with suppress(Stopped), db.read():
+        pass
+    assert not again
+    assert [record.getMessage() for record in caplog.records] == told
