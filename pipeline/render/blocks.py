@@ -119,13 +119,11 @@ def _form(kind: Kind, text: str) -> str:
 def _filled(text: str, first: str, further: str) -> list[str]:
     """Return lines of at most WIDTH characters, broken at spaces alone; a longer word has a line to itself."""
     lines: list[str] = []
-    line = first
+    start, words, width = first, list[str](), len(first)
     for word in text.split(" "):
-        if line == first and not lines:
-            line += word
-        elif len(line) + 1 + len(word) <= WIDTH:
-            line += f" {word}"
-        else:
-            lines.append(line)
-            line = further + word
-    return [*lines, line]
+        if words and width + len(word) > WIDTH:
+            lines.append(start + " ".join(words))
+            start, words, width = further, [], len(further)
+        words.append(word)
+        width += len(word) + 1
+    return [*lines, start + " ".join(words)]

@@ -7,7 +7,7 @@ The choice is kept beside the letter, so that it can be written again in the sam
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.render.values import Audience
@@ -45,7 +45,12 @@ class Form:
 
     def stored(self) -> str:
         """Return the form as canonical JSON."""
-        return json.dumps(asdict(self), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+        return json.dumps(
+            {name: getattr(self, name) for name in self.__slots__},
+            ensure_ascii=True,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
 
 
 PLAIN = Form()
