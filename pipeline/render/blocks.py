@@ -54,7 +54,7 @@ def fill(blocks: Iterable[Block]) -> str:
     return "".join(out)
 
 
-@lru_cache(maxsize=4096)  # most of it is the same in every letter of a wave
+@lru_cache(maxsize=1024)  # most of it is the same in every letter of a wave
 def _chunk(text: str) -> tuple[Block, ...]:
     """Return the blocks of a text that follows an empty line."""
     found: list[Block] = []
@@ -105,7 +105,7 @@ def one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip(" ")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _form(kind: Kind, text: str) -> str:
     if kind is Kind.HEADING:
         return text

@@ -47,7 +47,7 @@ def _text_line(line: str) -> str:
     return line if _PLAIN_LINE.fullmatch(line) else _line(line)
 
 
-_remembered = lru_cache(maxsize=4096)(_text_line)
+_remembered = lru_cache(maxsize=1024)(_text_line)
 
 
 def _line(line: str) -> str:
