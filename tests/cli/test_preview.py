@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pipeline.store.db import Database
 from pipeline.store.keys import is_reference
 from tests.cli import written_wave as wave
 from tests.cli.conftest import Tocsin
+from tests.render.posted import printable
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ def test_a_review_has_every_sample_in_every_order_of_languages(tocsin: Tocsin, f
         assert email.message_from_bytes(path.read_bytes())["Message-ID"] == "<preview@agency.example>"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("weasyprint") is None, reason="paper needs WeasyPrint")
 def test_paper_is_a_pdf(tocsin: Tocsin, folder: Path) -> None:
+    printable()
     assert tocsin("template", "preview", "--lang", "fr,en", "--pdf", "--output", "letter.pdf").code == 0
     assert (folder / "letter.pdf").read_bytes().startswith(b"%PDF-")

@@ -1,6 +1,5 @@
 """The page on writing letters can be followed: its commands in its order, with the change that it describes."""
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.cli import written_wave as wave
 from tests.cli.conftest import Tocsin
 from tests.cli.test_template import CAMPAIGN
 from tests.databases import ROOT
+from tests.render.posted import can_print
 from tests.test_docs import COMMAND
 
 PAGE = (ROOT / "docs" / "how-to" / "write-a-letter.md").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def _edited(folder: Path) -> None:
 def test_what_the_page_says_to_type_can_be_run_in_its_order(tocsin: Tocsin, folder: Path) -> None:
     ran = []
     for line in COMMAND.findall(PAGE):
-        if "--pdf" in line and importlib.util.find_spec("weasyprint") is None:
+        if "--pdf" in line and not can_print():
             continue
         if line.startswith("tocsin template preview --as"):
             assert tocsin("template", "import").code == 0  # an installation has the shipped letters

@@ -63,9 +63,15 @@ def refused(db: Database, now: datetime, count: int = 1) -> list[str]:
         return list(connection.execute(query.order_by(t.letters.c.id)).scalars())
 
 
-def printable() -> None:
-    """End the test if WeasyPrint is not here, or not the libraries of the system that it needs."""
+def can_print() -> bool:
+    """Whether WeasyPrint and what it needs of the system are here."""
     try:
         paper.require()
-    except ConfigurationError as error:
-        needs(f"WeasyPrint ({error.why})", None)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def printable() -> None:
+    """End the test where no paper can be made."""
+    needs("WeasyPrint with libpango", "here" if can_print() else None)
