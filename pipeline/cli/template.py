@@ -64,6 +64,7 @@ def import_(folder: Path | None) -> None:
     with context.opened() as ground:
         by = ground.by()
         changed: dict[str, list[str]] = {}
+        revisions: dict[str, int] = {}
         for one in folders:
             texts = read(one, config.shipped("templates"))
             if problems := [*check(texts), *misnamed(texts, one.name)]:
@@ -73,12 +74,23 @@ def import_(folder: Path | None) -> None:
                 )
             with ground.db.write() as connection:
                 changed[one.name] = templates.bring_in(connection, one.name, texts, context.clock(), by)
+                revisions[one.name] = templates.last(connection, one.name)
     show.emit(
-        {"letters": changed},
-        lambda: [
-            words.text("{letter}: {files}", letter=name, files=", ".join(files) or words.text("nothing has changed"))
-            for name, files in changed.items()
-        ],
+        {"letters": changed, "revisions": revisions},
+        lambda: [_stored(name, len(files), revisions[name]) for name, files in changed.items()],
+    )
+
+
+def _stored(letter: str, count: int, revision: int) -> str:
+    """Say what an import of a letter stored; the revision is the one that `template list` and `template diff` know."""
+    if not count:
+        return words.text("{letter}: nothing has changed since revision {number}", letter=letter, number=revision)
+    return words.plural(
+        "{letter}: {count} source stored, revision {number}",
+        "{letter}: {count} sources stored, revision {number}",
+        count,
+        letter=letter,
+        number=revision,
     )
 
 

@@ -6,7 +6,6 @@ mailbox, a signature); "== TEXT" is a heading; a hyphen alone or "- " starts an 
 and flow together; an empty line ends it.  Nothing is broken inside a word: addresses and no-break spaces stay whole.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +14,7 @@ from itertools import chain
 
 WIDTH = 72
 
-_BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # not str.split(): that would break at U+00A0
+_BLANKS = "\t\r\n\f\v"  # not str.split(): that would break at U+00A0
 
 
 class Kind(StrEnum):
@@ -102,7 +101,11 @@ def _begin(line: str) -> tuple[Kind, str]:
 
 def one_line(text: str) -> str:
     """Return a text on one line, with single spaces; no-break spaces stay."""
-    return _BLANKS.sub(" ", text).strip(" ")
+    for blank in _BLANKS:
+        text = text.replace(blank, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text.strip(" ")
 
 
 @lru_cache(maxsize=1024)
@@ -119,11 +122,14 @@ def _form(kind: Kind, text: str) -> str:
 def _filled(text: str, first: str, further: str) -> list[str]:
     """Return lines of at most WIDTH characters, broken at spaces alone; a longer word has a line to itself."""
     lines: list[str] = []
-    start, words, width = first, list[str](), len(first)
-    for word in text.split(" "):
-        if words and width + len(word) > WIDTH:
-            lines.append(start + " ".join(words))
-            start, words, width = further, [], len(further)
-        words.append(word)
-        width += len(word) + 1
-    return [*lines, start + " ".join(words)]
+    indent, start = first, 0
+    while len(text) - start > WIDTH - len(indent):
+        room = start + WIDTH - len(indent)
+        end = text.rfind(" ", start, room + 1)
+        if end < 0:
+            end = text.find(" ", room + 1)
+        if end < 0:
+            break
+        lines.append(indent + text[start:end])
+        indent, start = further, end + 1
+    return [*lines, indent + text[start:]]

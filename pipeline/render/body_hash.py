@@ -7,7 +7,7 @@ body.  So a relay that touches blanks breaks no signature.  Standards: RFC 6376 
 import hashlib
 import re
 
-_BLANKS = re.compile(rb" [ \t]+|\t[ \t]*")  # a space alone is left where it is
+_BLANKS = re.compile(b"  +")  # begins with two: a search for that is quicker than one that looks at every space
 
 
 def body_hash(message: bytes) -> bytes:
@@ -22,8 +22,7 @@ def relaxed(body: bytes) -> bytes:
     """Return a body in its relaxed form (RFC 6376 3.4.4).  Lines end in CRLF."""
     if body and not body.endswith(b"\r\n"):
         body += b"\r\n"
-    if b"\t" in body or b"  " in body or b" \r\n" in body:  # a letter as we write it mostly has none of these
-        body = _BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n")
+    body = _BLANKS.sub(b" ", body.replace(b"\t", b" ")).replace(b" \r\n", b"\r\n")
     end = len(body)
     while body.endswith(b"\r\n\r\n", 0, end):
         end -= 2

@@ -50,6 +50,12 @@ def bring_in(connection: Connection, letter: str, sources: Mapping[str, str], no
     return changed
 
 
+def last(connection: Connection, letter: str) -> int:
+    """Return the id of a letter's newest revision; 0 if there is none."""
+    query = select(func.max(template_revisions.c.id)).where(template_revisions.c.letter == letter)
+    return connection.execute(query).scalar_one() or 0
+
+
 def imports(connection: Connection, letter: str = "") -> list[Imported]:
     """Return the imports of a letter, or of all letters, the oldest first."""
     columns = [template_revisions.c[name] for name in ("id", "letter", "name", "sha256", "by", "at")]
