@@ -86,8 +86,8 @@ def _stored(letter: str, count: int, revision: int) -> str:
     if not count:
         return words.text("{letter}: nothing has changed since revision {number}", letter=letter, number=revision)
     return words.plural(
-        "{letter}: {count} source stored, revision {number}",
-        "{letter}: {count} sources stored, revision {number}",
+        "{letter}: {count} file stored, revision {number}",
+        "{letter}: {count} files stored, revision {number}",
         count,
         letter=letter,
         number=revision,

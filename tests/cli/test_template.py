@@ -112,13 +112,13 @@ def test_a_second_import_of_the_same_is_no_revision(tocsin: Tocsin, own: Path) -
 def test_an_import_says_in_a_line_how_much_it_stored_and_names_the_files_to_programs(tocsin: Tocsin, own: Path) -> None:
     ran = tocsin("template", "import", own)
     [only] = tocsin("template", "list", "--json").data["imports"]
-    assert ran.out == f"first: {len(only['sources'])} sources stored, revision {only['revision']}\n"
+    assert ran.out == f"first: {len(only['sources'])} files stored, revision {only['revision']}\n"
     _change(own / "letter.toml", "revision = 1", "revision = 2")
     data = tocsin("template", "import", own, "--json").data
     assert data["letters"] == {"first": ["letter.toml"]}
     assert data["revisions"]["first"] == tocsin("template", "list", "--json").data["imports"][-1]["revision"]
     _change(own / "letter.toml", "revision = 2", "revision = 3")
-    assert tocsin("template", "import", own).out.startswith("first: 1 source stored, revision ")
+    assert tocsin("template", "import", own).out.startswith("first: 1 file stored, revision ")
 
 
 def test_a_diff_shows_what_the_last_import_changed(tocsin: Tocsin, own: Path) -> None:
