@@ -17,6 +17,8 @@ from pipeline.render.mime import Part
 from pipeline.render.pgp import Sign
 from pipeline.render.values import LetterValues, said
 
+CSV_TYPE = "text/csv; charset=utf-8; header=present"
+
 
 def letter(
     values: LetterValues,
@@ -40,7 +42,7 @@ def letter(
         if form.multilingual
         else _body(text, form)
     )
-    files = [mime.attachment("addresses.csv", "text/csv; charset=utf-8; header=present", listed)] if listed else []
+    files = [mime.attachment(table_csv.file_name(values), CSV_TYPE, listed)] if listed else []
     if form.xarf:
         mark = training_mark(values, written.catalogues(made, choice), Say.TRAINING_SUBJECT)
         said_of = [" / ".join([mark] * bool(mark) + list(section.headings)) for section in text.table.sections]

@@ -2,6 +2,7 @@
 
 Pure.  The heads are machine names, the same in every language; a person reads the table in the letter.  UTF-8 without a
 byte order mark, which scripts take for part of the first head; lines end in CRLF (RFC 4180).  What nobody said is empty.
+A training letter's file says so in its name, and in each row, as rows are parted from the file they came in.
 
 An outside value that a spreadsheet could take for a formula gets an apostrophe before it (OWASP: CSV injection): at its
 start, and after each semicolon in it, as spreadsheets in many languages part cells there.  For the same reason a value
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from pipeline.render.evidence import Group, targets
-from pipeline.render.values import Finding, LetterValues, utc_second
+from pipeline.render.values import TEST, Finding, LetterValues, utc_second
 
 MAX_CSV = 2_000_000  # bytes; a larger file goes without its notes, one that is still larger is not attached
 
@@ -30,6 +31,7 @@ HEADS = (
     "source_count",
     "network",
     "reference",
+    "status",  # empty where the letter is in earnest
 )
 NOTE = "note_{}"  # one column for each language of the letter: note_en, note_fr_CA
 
@@ -48,6 +50,11 @@ def csv_table(values: LetterValues, groups: Sequence[Group], notes: Mapping[str,
     if written is None and notes:
         written = _bounded(_lines(values, groups, {}))
     return written
+
+
+def file_name(values: LetterValues) -> str:
+    """Return the name of the file: what takes in files by their names leaves out those of a training letter."""
+    return "training-addresses.csv" if values.training else "addresses.csv"
 
 
 def guarded(text: str) -> str:
@@ -95,6 +102,7 @@ def _row(values: LetterValues, group: Group, finding: Finding) -> list[str]:
         str(finding.source_count),
         _kept(finding.network),
         values.reference,
+        "training" if values.training else "test" if values.kind == TEST else "",
     ]
 
 

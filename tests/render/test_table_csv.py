@@ -1,6 +1,8 @@
 """The attached table: all targets, read back as written; and no value from outside is ever a formula, a row, a column."""
 
 import csv
+import email
+import email.policy
 import io
 import re
 from collections.abc import Iterator
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.render import letter, table_csv
 from pipeline.render.evidence import Group
+from pipeline.render.form import Form
 from pipeline.render.values import Audience, Ended, LetterValues
-from tests.render.written import SEEN, TEMPLATES, cases, finding, sources, values
+from tests.render.written import SEEN, TEMPLATES, cases, finding, message, sources, values
 
 FORMULA = re.compile(r'[\s"]*[=+\-@|%\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]')
 CELL = re.compile(r'("(?:[^"]|"")*"|[^",;\t]*)([,;\t]|$)')  # as LibreOffice parts a line by its first settings
@@ -57,6 +60,25 @@ def test_a_statement_is_no_test() -> None:
         "192.0.2.1": ("closed", True),
         "192.0.2.2": ("stated", False),
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "training", "name", "status"),
+    [
+        ("first", False, "addresses.csv", ""),
+        ("first", True, "training-addresses.csv", "training"),
+        ("test", False, "addresses.csv", "test"),
+        ("test", True, "training-addresses.csv", "training"),
+    ],
+)
+def test_a_table_that_is_not_in_earnest_says_so_in_each_row_and_stays_a_table(
+    kind: str, training: bool, name: str, status: str
+) -> None:
+    notice = values(finding("192.0.2.1"), finding("192.0.2.2"), kind=kind, training=training)
+    assert [row["status"] for row in _read(notice, "fr_CA")] == [status] * 2
+    letters = [message(notice, *locales, form=Form(csv=True)) for locales in (("en",), ("fr_CA",), ("en", "fr_CA"))]
+    attached = [list(email.message_from_bytes(body, policy=email.policy.default).walk())[-1] for body in letters]
+    assert {part.get_filename() for part in attached} == {name}
 
 
 @pytest.mark.parametrize("head", table_csv.HEADS)

@@ -193,7 +193,9 @@ def _first_notices() -> dict[str, Case]:
         "both-300-provider": Case(values(*_many(), **_PROVIDER), (EN, FR_CA, EN_FR)),
         "mixed-beside": Case(values(*_mixed(), audience=Audience.BESIDE), EVERY),
         "relay-e0-beside": Case(values(audience=Audience.BESIDE, face=face(cosigners=(signed,))), ALONE),
-        "mixed-training-provider": Case(values(*_mixed(), **_PROVIDER, training=True, watermark="Alpha"), EVERY),
+        "mixed-training-provider": Case(
+            values(*_mixed(), **_PROVIDER, training=True, watermark="Alpha"), EVERY, Form(csv=True)
+        ),
     }
 
 
