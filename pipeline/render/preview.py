@@ -4,17 +4,16 @@ Reads: what the render stage reads.  Keeps nothing: a notice that is not planned
 rolled back, so that a preview goes the very way that the letter will go.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from pipeline.domain import NotFound
-from pipeline.render import language, run
+from pipeline.render import run
 from pipeline.render.run import Again
 from pipeline.render.values import FIRST
 from pipeline.store import events, plan, templates
 from pipeline.store import preview as store
-from pipeline.store import render as rendered
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 
@@ -41,7 +40,10 @@ def to_contact(
             if notice is None and kind in ("", FIRST):
                 notice = _planned(connection, keys, mailbox, campaign, now)
             if notice is not None:
-                found.append(_told(connection, keys, notice, revision, now))
+                again = run.drafted(connection, keys, notice, now)
+                if revision is not None:
+                    again = replace(again, sources=templates.as_of(connection, again.values.kind, revision))
+                found.append(again)
             raise _Undo
     except _Undo:
         pass
@@ -73,20 +75,3 @@ def _notice(connection: Connection, keys: Keys, campaign_id: int, waiting: list[
     ]
     plan.add_notices(connection, wave, campaign_id, {contact: lines}, {contact: 0}, keys)
     return store.notice_of(connection, wave)
-
-
-def _told(connection: Connection, keys: Keys, notice_id: int, revision: int | None, now: datetime) -> Again:
-    [notice] = rendered.notices_by_id(connection, [notice_id], now)
-    sheet = run._sheet(connection, notice.wave_id)
-    rows = rendered.findings(connection, [notice_id])[notice_id]
-    if not rows:
-        raise NotFound(f"There is nothing to tell {notice.mailbox}", "its notice has no case any more")
-    earlier = run._earlier(connection, sheet, [notice]).get(notice_id)
-    values = run._values(sheet, notice, rows, run._seen(connection, rows), earlier, now.date())
-    choice = language.choose_for(notice.preference, [(r["country"], r["region"]) for r in rows], sheet.default_order)
-    natural = (notice.campaign_id, notice.contact_id, notice.number)
-    message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
-    sources: Mapping[str, str] = sheet.sources
-    if revision is not None:
-        sources = templates.as_of(connection, sheet.kind, revision)
-    return Again(values, sources, choice, run._form(sheet, notice, len(choice.locales)), message_id)

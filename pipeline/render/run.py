@@ -6,9 +6,9 @@ notice has one letter.  The same notice and revisions give the same bytes in eve
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +31,9 @@ UNIT = 50  # notices
 OTHERS = "others"  # a kind of wave: others than the networks' own contacts get the first letter, too
 STATED = "statement"  # the method of a check that is somebody's word
 
+Rows = Sequence[Mapping[str, Any]]  # the cases of one notice, as store.findings has them
+Seen = Mapping[tuple[int, int], Mapping[str, Any]]  # observations by snapshot and line
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -47,7 +50,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a letter that exists was made of."""
+    """What a letter is made of: one that exists, or that its notice would get now."""
 
     values: LetterValues
     sources: Mapping[str, str]
@@ -81,8 +84,14 @@ def render(
 
 def rewrite(connection: Connection, notice_id: int, sign: Sign | None = None) -> bytes:
     """Return a notice's letter again, from the same revisions and with the date it bears, with the cases still in it."""
-    again = read_back(connection, notice_id)
-    return compose.letter(again.values, again.sources, again.choice, again.form, again.message_id, sign)
+    return _bytes(read_back(connection, notice_id), sign)
+
+
+def drafted(connection: Connection, keys: Keys, notice_id: int, now: datetime) -> Again:
+    """Return what a notice's letter would be made of now.  Fixes the revisions of its wave, as the letters do."""
+    [notice] = store.notices_by_id(connection, [notice_id], now)
+    [again] = _drafted(connection, _sheet(connection, notice.wave_id), [notice], keys, now)
+    return again
 
 
 def read_back(connection: Connection, notice_id: int) -> Again:
@@ -91,9 +100,7 @@ def read_back(connection: Connection, notice_id: int) -> Again:
     sheet = _sheet(connection, before["wave_id"])
     [notice] = store.notices_by_id(connection, [notice_id], before["created_at"])
     choice = LanguageChoice(tuple(before["locales"].split(",")), before["language_rule"])
-    rows = store.findings(connection, [notice_id])[notice_id]
-    earlier = _earlier(connection, sheet, [notice]).get(notice_id)
-    values = _values(sheet, notice, rows, _seen(connection, rows), earlier, before["created_at"].date())
+    [(_, values)] = _told(connection, sheet, [notice], before["created_at"].date())
     return Again(values, sheet.sources, choice, form.restored(before["form"]), before["message_id"])
 
 
@@ -117,29 +124,47 @@ def _unit(db: Database, wave_id: int, sheet: Sheet, keys: Keys, worker_id: int, 
         lease, notices = store.claim(connection, wave_id, worker_id, clock(), UNIT)
     if not notices:
         return 0
-    written = []
     now = clock()
     with db.read() as connection:
-        found = store.findings(connection, [notice.id for notice in notices])
-        seen = _seen(connection, [row for rows in found.values() for row in rows])
-        earlier = _earlier(connection, sheet, notices)
-        for notice in notices:
-            rows = found[notice.id]
-            values = _values(sheet, notice, rows, seen, earlier.get(notice.id), now.date())
-            places = [(row["country"], row["region"]) for row in rows]
-            choice = language.choose_for(notice.preference, places, sheet.default_order)
-            wanted = _form(sheet, notice, len(choice.locales))
-            natural = (notice.campaign_id, notice.contact_id, notice.number)
-            message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
-            body = compose.letter(values, sheet.sources, choice, wanted, message_id, sign)
-            written.append(_written(notice, body, message_id, choice, wanted))
+        made = zip(notices, _drafted(connection, sheet, notices, keys, now), strict=True)
+        written = [_written(notice, again, _bytes(again, sign)) for notice, again in made]
     with db.write() as connection:
         store.add_letters(connection, written, lease, now, BY)
     return len(written)
 
 
-def _written(notice: Notice, body: bytes, message_id: str, choice: LanguageChoice, wanted: Form) -> Written:
-    return Written(notice, body, message_id, ",".join(choice.locales), choice.rule, wanted.stored(), body_hash(body))
+def _bytes(again: Again, sign: Sign | None) -> bytes:
+    return compose.letter(again.values, again.sources, again.choice, again.form, again.message_id, sign)
+
+
+def _written(notice: Notice, again: Again, body: bytes) -> Written:
+    choice = again.choice
+    locales = ",".join(choice.locales)
+    return Written(notice, body, again.message_id, locales, choice.rule, again.form.stored(), body_hash(body))
+
+
+def _drafted(
+    connection: Connection, sheet: Sheet, notices: Sequence[Notice], keys: Keys, now: datetime
+) -> Iterator[Again]:
+    """Yield what the letter of each notice is made of now, in their order."""
+    for notice, (rows, values) in zip(notices, _told(connection, sheet, notices, now.date()), strict=True):
+        places = [(row["country"], row["region"]) for row in rows]
+        choice = language.choose_for(notice.preference, places, sheet.default_order)
+        natural = (notice.campaign_id, notice.contact_id, notice.number)
+        message_id = keys.message_id(natural, sheet.face.from_mailbox.rsplit("@", 1)[1])
+        yield Again(values, sheet.sources, choice, _form(sheet, notice, len(choice.locales)), message_id)
+
+
+def _told(
+    connection: Connection, sheet: Sheet, notices: Sequence[Notice], written_on: date
+) -> Iterator[tuple[Rows, LetterValues]]:
+    """Yield, for each notice, the rows of its cases and the values of its letter."""
+    found = store.findings(connection, [notice.id for notice in notices])
+    seen = _seen(connection, [row for rows in found.values() for row in rows])
+    earlier = _earlier(connection, sheet, notices)
+    for notice in notices:
+        rows = found[notice.id]
+        yield rows, _values(sheet, notice, rows, seen, earlier.get(notice.id), written_on)
 
 
 def _form(sheet: Sheet, notice: Notice, languages: int) -> Form:
@@ -156,10 +181,7 @@ def _earlier(connection: Connection, sheet: Sheet, notices: Sequence[Notice]) ->
     }
 
 
-Seen = Mapping[tuple[int, int], Mapping[str, Any]]
-
-
-def _seen(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Seen:
+def _seen(connection: Connection, rows: Rows) -> Seen:
     """Return the observations that the rows quote."""
     return store.quoted(connection, sorted({key for row in rows for key in store.quoted_keys(row["quoted"])}))
 
@@ -167,7 +189,7 @@ def _seen(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Seen:
 def _values(
     sheet: Sheet,
     notice: Notice,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Rows,
     seen: Seen,
     earlier: Earlier | None,
     written_on: date,

@@ -16,7 +16,7 @@ from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import PlanSettings, plan_wave
 from pipeline.render.folder import read
 from pipeline.render.pgp import Sign, signer_of
-from pipeline.render.run import render, rewrite
+from pipeline.render.run import drafted, read_back, render, rewrite
 from pipeline.store import events, preferences, templates
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -202,11 +202,24 @@ def test_the_form_that_was_chosen_stands_beside_the_letter_and_is_used_again(db:
     plan(db, now)
     message = written(db, now)
     assert message["X-Queue"] == "abuse"
-    assert [part.get_filename() for part in message.iter_attachments()] == ["addresses.csv"]
+    assert [part.get_filename() for part in message.iter_attachments()] == ["training-addresses.csv"]
     with db.write() as connection:  # another wish, since
         preferences.put(connection, 1, Preference(format="inline"), now, "person:1")
         kept = connection.execute(select(t.bodies.c.body)).scalar_one()
         assert rewrite(connection, 1) == zlib.decompress(kept)
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_letter_that_is_drafted_ahead_is_the_one_that_is_written(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        wish = Preference(language="fr", format="csv", headers={"X-Queue": "abuse"})
+        preferences.put(connection, 1, wish, now, "person:1")
+    plan(db, now)
+    with db.write() as connection:
+        ahead = drafted(connection, KEYS, 1, now)
+    written(db, now)
+    with db.read() as connection:
+        assert read_back(connection, 1) == ahead
 
 
 @pytest.mark.usefixtures("ready")
