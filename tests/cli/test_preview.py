@@ -77,7 +77,7 @@ def test_a_contact_with_waiting_cases_is_shown_the_letter_that_it_would_get_and_
     assert wave.ADDRESS in shown.out
     assert _rows(db) == before
     reference = wave.plan(db)  # it is the very letter that is planned afterwards
-    assert f"Reference / Numéro de référence\u00a0: {reference}" in shown.out
+    assert f"Reference / Référence\u00a0: {reference}" in shown.out
     assert tocsin("template", "preview", "--as", wave.MAILBOX.upper()).out == shown.out
 
 

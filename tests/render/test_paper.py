@@ -99,7 +99,7 @@ def test_a_long_table_has_its_heads_on_every_page_and_pages_are_counted() -> Non
     assert len(pages) == made.pages
     lines = [page for page in pages if len(re.findall(r"^ *(?:198\.51|203\.0|2001:)\S+ .*Z$", page, re.MULTILINE)) > 9]
     assert len(lines) > 3
-    assert all("DERNIÈRE OBSERVATION UTC" in page for page in lines)
+    assert all("DERNIÈRE MENTION UTC" in page for page in lines)
     assert [f"{number} / {made.pages}" in page for number, page in enumerate(pages, 1)] == [True] * made.pages
 
 

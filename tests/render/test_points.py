@@ -31,7 +31,7 @@ POINTS: dict[str, tuple[str | tuple[str, str], ...]] = {
     "the operation has a name": ('a joint operation, "Secure Your Server"', "commune, « Sécurisez votre serveur »"),
     "several public agencies run it": (
         "run by these public agencies: - Example Network Agency (Canada) - Example Trade Commission (United States)",
-        "menée par les organismes publics suivants : - Agence des réseaux d'exemple (Canada) - Commission du commerce",
+        "menée par ces organismes publics : - Agence des réseaux d'exemple (Canada) - Commission du commerce",
     ),
     "they work against unsolicited commercial e-mail": (
         "unsolicited commercial e-mail (spam)",
@@ -78,7 +78,7 @@ POINTS: dict[str, tuple[str | tuple[str, str], ...]] = {
     ),
     "whom to ask about instructions and letter": (
         "a question about these instructions or this letter, please write to: questions@agency.example",
-        "question sur ces instructions ou sur cette lettre, veuillez écrire à : questions@agency.example",
+        "question sur ces instructions ou cette lettre, veuillez écrire à : questions@agency.example",
     ),
 }
 

@@ -104,9 +104,9 @@ def test_a_test_letter_says_first_that_nothing_is_wrong_and_claims_nothing(local
 
 ATTACHED = {
     (False, False): ("This letter has no attachment.", "Cette lettre n'a aucune pièce jointe."),
-    (True, False): ("a table of all addresses (CSV).", "un tableau de toutes les adresses (CSV)."),
-    (False, True): ("plain text: machine-readable data (XARF).", "des données lisibles par machine (XARF)."),
-    (True, True): ("(CSV) and machine-readable data (XARF).", "(CSV) et des données lisibles par machine (XARF)."),
+    (True, False): ("a table of all addresses (CSV).", "texte brut : tableau de toutes les adresses (CSV)."),
+    (False, True): ("plain text: machine-readable data (XARF).", "texte brut : données lisibles par machine (XARF)."),
+    (True, True): ("(CSV) and machine-readable data (XARF).", "(CSV) et données lisibles par machine (XARF)."),
 }
 
 

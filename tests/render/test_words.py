@@ -47,9 +47,9 @@ def test_a_catalogue_that_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_a_label_in_two_languages_keeps_the_colon_of_the_last(english: Catalogue, french: Catalogue) -> None:
-    assert catalogue.both([english, french], "Reference:") == f"Reference / Numéro de référence{NB}:"
-    assert catalogue.both([french, english], "Reference:") == "Numéro de référence / Reference:"
-    assert catalogue.both([french], "Reference:") == f"Numéro de référence{NB}:"
+    assert catalogue.both([english, french], "Reference:") == f"Reference / Référence{NB}:"
+    assert catalogue.both([french, english], "Reference:") == "Référence / Reference:"
+    assert catalogue.both([french], "Reference:") == f"Référence{NB}:"
 
 
 def test_what_both_languages_say_alike_is_said_once(english: Catalogue, french: Catalogue) -> None:
