@@ -18,8 +18,6 @@ from pipeline.render.letter import BLOCKS, SHARED, names_of, source
 from pipeline.render.lint_parity import literals
 from pipeline.render.problem import Problem
 
-LENGTH_APART = lint_samples.LENGTH_APART
-
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _TEMPLATE = ".txt.j2"
 
@@ -151,7 +149,7 @@ def _lengths(trees: Trees, matter: FrontMatter) -> Iterator[Problem]:
     sizes = {locale: len(" ".join(literals(trees[f"{locale}{_TEMPLATE}"]).split())) for locale in matter.locales}
     first = matter.locales[0]
     for locale, size in sizes.items():
-        if abs(size - sizes[first]) > LENGTH_APART * sizes[first]:
+        if abs(size - sizes[first]) > lint_samples.LENGTH_APART * sizes[first]:
             yield Problem(f"{locale}{_TEMPLATE}", "length", f"{size} characters; {first} has {sizes[first]}")
 
 

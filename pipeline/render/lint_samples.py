@@ -23,8 +23,7 @@ from pipeline.render.templating import CALLABLE
 from pipeline.render.told import told
 from pipeline.render.view import Enclosed
 
-LENGTH_APART = 0.15  # of the first language's length, for a text as it is written
-WRITTEN_APART = 0.20  # for one letter, with its values: names and table in it are of other lengths
+LENGTH_APART = 0.15  # of the first language's length: for a template's own words, and for each letter with its values
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _of_sample(sample: Sample, sources: Mapping[str, str], front: FrontMatter) -
     if front.locales[0] in sizes:
         model = sizes[front.locales[0]]
         for locale, size in sizes.items():
-            if abs(size - model) > WRITTEN_APART * model:
+            if abs(size - model) > LENGTH_APART * model:
                 detail = f"{size} characters; {front.locales[0]} has {model}, letter {sample.name}"
                 yield Problem(f"{locale}.txt.j2", "length", detail)
 

@@ -60,15 +60,28 @@ def test_a_heading_too_long_for_a_line_is_found() -> None:
     assert "wide" in {code for _, code, _ in _found(changed)}
 
 
-def test_one_letter_may_not_be_much_longer_in_a_language() -> None:
-    """A branch that is long in one language hides in the length of the whole text."""
-    long = "{% if beside %}\n" + "mot " * 60 + "\n{% endif %}\n"
-    short = "{% if beside %}\nword\n{% endif %}\n"
+@pytest.mark.parametrize(("longer", "found"), [(1.145, []), (1.155, ["beside-one-unnamed"])])
+def test_one_letter_may_not_be_much_longer_in_a_language(longer: float, found: list[str]) -> None:
+    """A branch that is long in one language hides in the length of the whole text, if another branch makes up for it."""
+    given = sources("test")
+    (sample,) = (one for one in samples.samples("test", ("open_proxy",)) if one.name == "beside-one-unnamed")
+    sizes = {}
+    for locale in ("en", "fr_CA"):
+        text = letter.render(sample.values, given, LanguageChoice((locale,), "default"), sample.form)
+        sizes[locale] = len(" ".join(text.body.split()))
+    more = round(longer * (sizes["en"] + len(" word"))) - sizes["fr_CA"] - len(" ")
+    assert more > 50
+    short, long = "word", ("mot " * more)[: more - 1] + "."
     changed = {
-        f"{locale}.txt.j2": sources("test")[f"{locale}.txt.j2"].replace("{{ date }}\n", "{{ date }}\n" + added, 1)
-        for locale, added in (("en", short), ("fr_CA", long), ("fr", short))
+        f"{locale}.txt.j2": given[f"{locale}.txt.j2"].replace(
+            "{{ date }}\n", f"{{{{ date }}}}\n{{% if beside %}}\n{beside}\n{{% else %}}\n{others}\n{{% endif %}}\n", 1
+        )
+        for locale, beside, others in (("en", short, long), ("fr_CA", long, short), ("fr", short, long))
     }
-    assert ("fr_CA.txt.j2", "length") in {(source, code) for source, code, _ in _found(changed, "test")}
+    details = [
+        detail for source, code, detail in _found(changed, "test") if (source, code) == ("fr_CA.txt.j2", "length")
+    ]
+    assert [detail.partition(", letter ")[2] for detail in details] == found
 
 
 def test_samples_reach_every_branch_of_the_shipped_letters() -> None:
