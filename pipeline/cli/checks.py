@@ -12,9 +12,10 @@ from pipeline.cli import context, dkim, words
 from pipeline.cli.config import unknown_names
 from pipeline.cli.edges import pgp_signer, relay_settings
 from pipeline.cli.finding import Finding, Grade, failed
+from pipeline.data import asked_headers
 from pipeline.domain import TocsinError
 from pipeline.net import smtp_session
-from pipeline.store import migrate, overview, persons
+from pipeline.store import migrate, overview, persons, preferences
 from pipeline.store.db import Database
 from pipeline.store.keys import keys_of
 
@@ -93,6 +94,7 @@ def database(loaded: config.Loaded, now: datetime) -> Iterator[Finding]:
             yield _durability(how["durable"])
             yield clock(now, _newest(db))
             yield _approvers(db, loaded.settings.safety.approvers_needed)
+            yield from _wishes(db, now)
     except Exception as error:  # noqa: BLE001 - `failed` raises again what it does not know
         yield failed("database", error)
 
@@ -142,6 +144,25 @@ def _approvers(db: Database, needed: int) -> Finding:
         ),
         words.text("Run: tocsin person add NAME --role approver"),
     )
+
+
+def _wishes(db: Database, now: datetime) -> Iterator[Finding]:
+    """What contacts asked for stands in their letters, headers of an older rule too."""
+    with db.read() as connection:
+        asked = preferences.with_headers(connection, now)
+    found = [mailbox for mailbox, headers in asked.items() if asked_headers.parted(headers)[1]]
+    if found:
+        yield Finding(
+            "contacts",
+            Grade.WARN,
+            words.plural(
+                "{count} contact asked for a header that its letters leave out",
+                "{count} contacts asked for headers that their letters leave out",
+                len(found),
+            ),
+            words.text("no letter may bear it any more; the rest of what was asked for holds"),
+            words.text("Run: tocsin contact show {mailbox}", mailbox=found[0]),
+        )
 
 
 def disk(loaded: config.Loaded) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from pipeline.cli.command import Command, argument, given
 from pipeline.cli.contact_input import value
 from pipeline.cli.contact_route import told_to
 from pipeline.cli.states import said
+from pipeline.data import asked_headers
 from pipeline.domain import Address, NotFound
 from pipeline.resolve import contact_values as values
 from pipeline.store import anew, contacts, overrides, preferences, routes, send
@@ -74,6 +75,7 @@ def _mailbox(connection: Connection, mailbox: str, now: datetime) -> dict[str, A
         "mailbox": mailbox,
         "contact": found,
         "preferences": wishes,
+        "headers_left_out": left_out(wishes) if wishes else {},
         "preferences_hold": wishes is not None and (wishes.until is None or wishes.until > now),
         "suppressed": send.suppressed(connection, [mailbox], now).get(mailbox, ""),
         "words": [_word(one) for one in overrides.of_mailbox(connection, mailbox, now)],
@@ -133,6 +135,11 @@ def _letter_state(row: dict[str, Any]) -> str:
     return said("letter", row["state"])
 
 
+def left_out(wishes: Preference) -> dict[str, str]:
+    """Return the headers that were asked for and that letters leave out, with the code of why."""
+    return asked_headers.parted(wishes.headers)[1]
+
+
 def preference_pairs(wishes: Preference) -> list[tuple[str, object]]:
     """Return a contact's wishes as names and values, those that say something."""
     shown: dict[str, object] = {
@@ -141,6 +148,7 @@ def preference_pairs(wishes: Preference) -> list[tuple[str, object]]:
         "cadence_days": wishes.cadence_days or "",
         "inhibited_until": wishes.inhibited_until,
         "headers": "; ".join(f"{name}: {text}" for name, text in wishes.headers.items()),
+        "headers_left_out": "; ".join(f"{name}: {said('problem', why)}" for name, why in left_out(wishes).items()),
         "pgp_key": words.text("kept") if wishes.pgp_key else "",
         "until": wishes.until,
         "source": wishes.source,

@@ -118,6 +118,7 @@ WORDS: dict[str, dict[str, str]] = {
         "inhibited_until": "no letter before",
         "until": "holds until",
         "headers": "headers",
+        "headers_left_out": "left out of its letters",
         "pgp_key": "PGP key",
         "source": "who asked",
     },

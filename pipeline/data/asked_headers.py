@@ -23,7 +23,7 @@ _NAMED = {
 }
 _FORMS = {name.lower(): (name, re.compile(form)) for name, form in _NAMED.items()}
 _OWN = re.compile(r"X(-[A-Za-z0-9]{1,20}){1,5}")
-_PRINTING = re.compile(r"[ -~]+")
+_PRINTING = re.compile(r"[ -~]{1,800}")  # fits on one line beside the longest name (RFC 5322 2.1.1)
 # what the letter sets itself, what others add on the way, and what a receiving server trusts
 _NOT_OURS = re.compile(
     r"x-(?:tocsin|auto-response|spam|virus|original|originating|envelope|forwarded|authentication|received|sender|mailer"
@@ -49,6 +49,23 @@ def asked_header(name: str, value: str) -> tuple[str, str]:
     if not form.fullmatch(value) or value != value.strip(" ") or "=?" in value:  # "=?" begins an encoded word
         raise NotAsked("header_value")
     return spelled, value
+
+
+def parted(kept: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return those headers of a kept wish that a letter may bear, and of each other one by name why it may not.
+
+    A wish may be older than the rule: what nobody may ask for any more is left out, and the rest of it stands.
+    """
+    allowed: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for name, value in sorted(kept.items()):
+        try:
+            asked_headers({before: kept[before] for before in (*allowed, name)})
+        except NotAsked as error:
+            refused[name] = error.code
+        else:
+            allowed[name] = value
+    return asked_headers(allowed), refused
 
 
 def asked_headers(wanted: Mapping[str, str]) -> dict[str, str]:

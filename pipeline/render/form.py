@@ -2,7 +2,8 @@
 
 Pure.  The contact's recorded wish decides; else the campaign, which attaches nothing to a letter to the server's owner:
 a person who did not ask for reports reads a letter with attachments as a threat, a desk's programs read nothing else.
-The choice is kept beside the letter, so that it can be written again in the same form.
+The choice is kept beside the letter, so that it can be written again in the same form.  Headers that nobody may ask for
+any more are left out: an old wish of one contact does not stop the letters of all others.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.data import asked_headers
 from pipeline.render.values import Audience
 
 CSV, XARF = "csv", "xarf"  # what may be attached
@@ -76,10 +78,11 @@ def choose(wish: str, headers: Mapping[str, str], offer: Offer, audience: Audien
         inline=wish == INLINE,
         multilingual=offer.multilingual and languages > 1,
         pgp=offer.pgp_sign,
-        headers=dict(headers),
+        headers=asked_headers.parted(headers)[0],
     )
 
 
 def restored(text: str) -> Form:
     """Return the form that was stored."""
-    return Form(**json.loads(text))
+    stored = json.loads(text)
+    return Form(**{**stored, "headers": asked_headers.parted(stored.get("headers", {}))[0]})

@@ -91,6 +91,15 @@ def every(connection: Connection) -> dict[tuple[str, str], Preference]:
     return {(row["mailbox"], row["spelling"]): _preference(row) for row in found}
 
 
+def with_headers(connection: Connection, now: datetime) -> dict[str, dict[str, str]]:
+    """Return {mailbox: {name: value}} of the contacts that ask for headers now, in the order of mailboxes."""
+    query = select(contacts.c.mailbox, contact_preferences.c.headers).join(
+        contact_preferences, contact_preferences.c.contact_id == contacts.c.id
+    )
+    query = query.where(in_force(now), contact_preferences.c.headers != "{}").order_by(contacts.c.mailbox)
+    return {row["mailbox"]: json.loads(row["headers"]) for row in rows(connection, query)}
+
+
 def put(connection: Connection, contact_id: int, wanted: Preference, now: datetime, by: str) -> dict[str, Any]:
     """Give a contact these preferences in place of the former ones; returns what changed: {name: new value}.
 

@@ -194,6 +194,27 @@ def test_wishes_are_kept_and_what_is_not_given_stays_as_it_was(tocsin: Tocsin, f
     assert wishes(tocsin) is None
 
 
+@pytest.mark.usefixtures("cases")
+def test_a_header_of_an_older_rule_is_shown_with_why_letters_leave_it_out(tocsin: Tocsin, db: Database) -> None:
+    def found() -> list[dict[str, Any]]:
+        return [check for check in tocsin("doctor", "--json").data["checks"] if check["check"] == "contacts"]
+
+    tocsin("contact", "set", "abuse@isp.example", "--header", "X-Desk: 7", "--source", "x")
+    assert found() == []
+    with db.write() as connection:
+        old = '{"X-Desk":"7","X-From":"a@isp.example"}'
+        connection.execute(update(t.contact_preferences).values(headers=old))
+    [warned] = found()
+    assert (warned["grade"], warned["next_step"]) == ("warn", "Run: tocsin contact show abuse@isp.example")
+    shown = tocsin("contact", "show", "abuse@isp.example")
+    [line] = [line for line in shown.out.splitlines() if "left out of its letters" in line]
+    assert ("X-From: a name begins with X-" in line, "X-Desk" in line) == (True, False)
+    told = tocsin("contact", "show", "abuse@isp.example", "--json").data
+    assert told["headers_left_out"] == {"X-From": "header_name"}
+    tocsin("contact", "set", "abuse@isp.example", "--clear", "headers", "--source", "x")
+    assert found() == []
+
+
 def test_wishes_of_a_mailbox_that_nobody_has_named_are_kept_with_a_warning(tocsin: Tocsin) -> None:
     ran = tocsin("contact", "set", "abuse@isp.example", "--language", "en", "--source", "x")
     assert "check its spelling" in ran.err

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.data.asked_headers import NotAsked, asked_header, asked_headers
+from pipeline.data.asked_headers import NotAsked, asked_header, asked_headers, parted
 from pipeline.render import header_fields, mime
 from tests.render.written import headers
 
@@ -149,9 +149,13 @@ def test_a_long_address_in_a_wished_header_is_neither_encoded_nor_cut() -> None:
 
 
 def test_what_no_line_can_hold_is_refused() -> None:
-    assert max(map(len, written(extra={"X-Desk": "x" * 990}))) == 998
+    assert len(header_fields.literal("X-Desk", "x" * 990)) == 998
     with pytest.raises(ValueError, match="cannot be folded"):
-        mime.build(headers(extra={"X-Desk": "x" * 991}), "x\n")
+        header_fields.literal("X-Desk", "x" * 991)
+    longest = "X" + ("-" + "a" * 20) * 5
+    assert max(map(len, written(extra={longest: "x" * 800}))) == 908
+    with pytest.raises(ValueError, match="header_value"):
+        mime.build(headers(extra={"X-Desk": "x" * 801}), "x\n")
     for field in ("from_name", "subject"):  # these can always be folded
         assert max(map(len, written(**{field: "x" * 5000}))) <= 76
         assert max(map(len, written(**{field: "word " * 5000}))) <= 76
@@ -238,6 +242,21 @@ def test_a_wished_header_says_only_what_its_kind_may_say(name: str, values: tupl
         with pytest.raises(NotAsked) as refused:
             asked_header(name, value)
         assert refused.value.code == "header_value", value
+
+
+def test_of_an_old_wish_what_may_still_be_asked_for_stands_and_the_rest_is_left_out_with_why() -> None:
+    old = {"X-From": "1", "X-Desk": "7", "X-DESK": "8", "precedence": "list", "Precedence": "bulk", "X-Long": "x" * 801}
+    allowed, refused = parted(old)
+    assert allowed == {"Precedence": "bulk", "X-DESK": "8"}
+    assert refused == {
+        "X-From": "header_name",
+        "X-Long": "header_value",
+        "X-Desk": "double_header",
+        "precedence": "double_header",
+    }
+    assert mime.build(headers(extra=allowed), "x\n")
+    assert parted({f"X-N{n:02}": "1" for n in range(12)})[1] == {"X-N10": "headers", "X-N11": "headers"}
+    assert parted({}) == ({}, {})
 
 
 def test_no_header_is_asked_for_twice_and_none_too_many_times() -> None:

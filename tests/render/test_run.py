@@ -211,6 +211,26 @@ def test_the_form_that_was_chosen_stands_beside_the_letter_and_is_used_again(db:
 
 
 @pytest.mark.usefixtures("ready")
+def test_a_header_that_was_asked_for_under_an_older_rule_stops_no_wave_and_the_rest_of_the_wish_holds(
+    db: Database, now: datetime
+) -> None:
+    old = {"X-Queue": "abuse", "X-From": "a@isp.example", "Bcc": "b@isp.example"}
+    with db.write() as connection:
+        preferences.put(connection, 1, Preference(format="csv", headers=old), now, "person:1")
+    plan(db, now)
+    message = written(db, now)
+    assert (message["X-Queue"], message["X-From"], message["Bcc"]) == ("abuse", None, None)
+    assert len(list(message.iter_attachments())) == 1
+    with db.write() as connection:
+        form = connection.execute(select(t.letters.c.form)).scalar_one()
+        assert "X-From" not in form
+        kept = connection.execute(select(t.bodies.c.body)).scalar_one()
+        earlier = form.replace("X-Queue", "X-From")  # as an older release would have kept it
+        connection.execute(update(t.letters).values(form=earlier))
+        assert rewrite(connection, 1) == zlib.decompress(kept).replace(b"X-Queue: abuse\r\n", b"")
+
+
+@pytest.mark.usefixtures("ready")
 def test_a_letter_that_is_drafted_ahead_is_the_one_that_is_written(db: Database, now: datetime) -> None:
     with db.write() as connection:
         wish = Preference(language="fr", format="csv", headers={"X-Queue": "abuse"})
