@@ -684,9 +684,27 @@ events = Table(
     Index(None, "what", "id"),
 )
 
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", Id, primary_key=True, autoincrement=False),  # from 1, without a gap
+    _at("at"),
+    Column("count", Integer, nullable=False),  # events in it
+    Column("last_tx", Id, nullable=True),  # of its last event, as its `tx`: the next seal goes on from there
+    Column("last_id", Id, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),  # of the Merkle tree over its events' leaves
+    Column("previous", LargeBinary(32), nullable=False),  # head of the seal before; of the first, zeroes
+    Column("head", LargeBinary(32), nullable=False),
+    UniqueConstraint("last_id"),
+    UniqueConstraint("previous"),  # a chain does not fork
+    UniqueConstraint("head"),
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint("count > 0", name="count"),
+)
+
 # --- rows that may not be changed ------------------------------------------------------------------------------------
 
-APPEND_ONLY = ("events", "template_revisions", "approvals")
+APPEND_ONLY = ("events", "template_revisions", "approvals", "seals")
 
 SQLITE_TRIGGER = """CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
@@ -702,15 +720,18 @@ FOR EACH STATEMENT EXECUTE FUNCTION append_only()""",
 )
 
 # The transaction's number, so that events can be sealed in commit order; on SQLite the id serves, and tx stays empty.
-POSTGRES_TX = "ALTER TABLE events ALTER COLUMN tx SET DEFAULT (pg_current_xact_id()::text::bigint)"
+POSTGRES_TX = (
+    "ALTER TABLE events ALTER COLUMN tx SET DEFAULT (pg_current_xact_id()::text::bigint)",
+    "CREATE INDEX ix_events_tx_id ON events (tx, id)",
+)
 
 
 def append_only_ddl(dialect: str) -> list[str]:
-    """Return the statements that make the database refuse every change of a row of APPEND_ONLY tables."""
+    """Return the statements that make the database refuse every change of a row of APPEND_ONLY tables, and order events."""
     if dialect == "sqlite":
         verbs = ("update", "delete")
         return [SQLITE_TRIGGER.format(table=t, verb=v, VERB=v.upper()) for t in APPEND_ONLY for v in verbs]
-    return [POSTGRES_TX, POSTGRES_FUNCTION, *(s.format(table=t) for t in APPEND_ONLY for s in POSTGRES_TRIGGERS)]
+    return [*POSTGRES_TX, POSTGRES_FUNCTION, *(s.format(table=t) for t in APPEND_ONLY for s in POSTGRES_TRIGGERS)]
 
 
 def _after_create(dialect: str, statement: str) -> None:
