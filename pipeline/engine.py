@@ -1,8 +1,9 @@
 """Who works what is due: this process, inline.
 
-`working` makes this process a worker: a row in `workers`, a heartbeat, and the planner's lock where it is free, which voids
-what a dead predecessor held.  `until_done` runs stages in order, over and over, until none finds anything due.  It is safe
-to kill at any line: leases of a worker that is not heard of are void, and every stage takes up what it left.
+`working` makes this process a worker: a row in `workers`, a heartbeat that also seals the event log, and the planner's lock
+where it is free, which voids what a dead predecessor held.  `until_done` runs stages in order, over and over, until none
+finds anything due.  It is safe to kill at any line: leases of a worker that is not heard of are void, and every stage takes
+up what it left.
 """
 
 import logging
@@ -15,12 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from pipeline.domain import Clock
+from pipeline.audit.seal import seal
+from pipeline.domain import Clock, IntegrityFailure
 from pipeline.store import workers
 from pipeline.store.db import Database, is_database_error
 from pipeline.store.planner import planner_lock
 
 BEAT_SECONDS = 5.0
+SEALS_A_BEAT = 10  # of up to 10,000 events: half a second, so that the next beat is not late
 
 
 class Stopped(BaseException):
@@ -69,7 +72,10 @@ class Stage:
 
 @contextmanager
 def working(db: Database, clock: Clock, beat_seconds: float = BEAT_SECONDS) -> Iterator[int]:
-    """Be a worker for the block, with a heartbeat every few seconds; yields the worker's id."""
+    """Be a worker for the block, with a heartbeat every few seconds; yields the worker's id.
+
+    The event log is sealed at each beat and at the end.  Raises IntegrityFailure, at the end, if it cannot be.
+    """
     with planner_lock(db) as planner:
         with db.write() as connection:
             worker_id = workers.register(connection, socket.gethostname(), os.getpid(), planner=planner, now=clock())
@@ -84,6 +90,7 @@ def working(db: Database, clock: Clock, beat_seconds: float = BEAT_SECONDS) -> I
             heart.join()
             with db.write() as connection:
                 workers.end(connection, worker_id, clock())
+            seal(db, clock, SEALS_A_BEAT)
 
 
 def _beat(db: Database, worker_id: int, clock: Clock, seconds: float, stop: threading.Event) -> None:
@@ -91,12 +98,15 @@ def _beat(db: Database, worker_id: int, clock: Clock, seconds: float, stop: thre
         try:
             with db.write() as connection:
                 alive = workers.beat(connection, worker_id, clock())
+            if not alive:
+                return  # another planner has taken over: every later write of ours finds its claim raised
+            seal(db, clock, SEALS_A_BEAT)
+        except IntegrityFailure:
+            continue  # the heart goes on; the end of the work meets it too, and tells it
         except Exception as error:
             if not is_database_error(error):
                 raise
-            continue  # a lock, a full disk, a server that is away: the stage meets it too, and tells it
-        if not alive:
-            return  # another planner has taken over: every later write of ours finds its claim raised
+            # a lock, a full disk, a server that is away: the stage meets it too, and tells it
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from pipeline.audit.seal import seal
 from pipeline.cli import approvals, dkim, edges, show, words
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import progress
@@ -136,6 +137,7 @@ def send(bench: Bench) -> Outcome:
     with bench.ground.db.read() as connection:
         if not waves.sending(connection):
             return Outcome({}, 0)
+    seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
     with edges.relay_edge(loaded) as wire:
         run = Sending(
             db=bench.ground.db,

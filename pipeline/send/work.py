@@ -12,6 +12,7 @@ from pipeline.send.dkim import DkimKeys
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 from pipeline.store.lives import Lease
+from pipeline.store.seals import newest_head
 
 BY = "tocsin"
 
@@ -38,11 +39,6 @@ class Signing:
     body_hash: Callable[[bytes], bytes]
 
 
-def no_seal(_connection: Connection) -> str:
-    """The newest head of the event log, in hexadecimal: it has none yet."""
-    return ""
-
-
 @dataclass(slots=True)
 class Sending:
     """One run: what it was given, and what is under way."""
@@ -57,7 +53,7 @@ class Sending:
     approved: Callable[[Connection, dict[str, Any]], str]
     rewrite: Callable[[Connection, int], bytes]
     signing: Signing | None = None  # letters leave without a signature
-    newest_seal: Callable[[Connection], str] = no_seal
+    newest_seal: Callable[[Connection], str] = newest_head  # hexadecimal; empty as long as nothing is sealed
     unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
     under_way: dict[int, Lease] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
