@@ -19,7 +19,7 @@ def form(number: int, at: datetime, count: int, previous: bytes, root: bytes) ->
     if at.utcoffset() is None:
         raise ValueError("a time without a zone")
     lines = (
-        "tocsin seal 1",
+        "tocsin-seal 1",
         f"number {number}",
         f"at {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
         f"count {count}",

@@ -7,8 +7,9 @@ older than every open one are sealed, in order of (tx, id), so that none is pass
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, cast, func, select, text, tuple_
+from sqlalchemy import BigInteger, Connection, Select, Text, cast, func, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import IntegrityFailure
@@ -58,16 +59,11 @@ def unsealed(connection: Connection, after: Seal | None, most: int) -> list[Leaf
     For a transaction of its own, which reads nothing else.  Raises IntegrityFailure if the server's transaction numbers are
     behind those of the log: new events would be passed over.
     """
-    order = (events.c.tx, events.c.id) if connection.dialect.name == "postgresql" else (events.c.id,)
-    query = select(events.c.tx, events.c.id, events.c.leaf).order_by(*order).limit(most)
-    if connection.dialect.name == "postgresql":
-        # The planner believes that few events are new, and would read and sort all of a long backlog for each seal.
-        connection.execute(text("SET LOCAL enable_sort = off"))
-        query = query.where(events.c.tx < _oldest_open())
-    if after is not None:
-        _still_ahead(connection, after)
-        place = (after.last_tx, after.last_id) if len(order) == 2 else (after.last_id,)
-        query = query.where(tuple_(*order) > place)
+    query = select(events.c.tx, events.c.id, events.c.leaf).limit(most)
+    if connection.dialect.name == "sqlite":
+        query = query.where(events.c.id > (after.last_id if after else 0)).order_by(events.c.id)
+    else:
+        query = _in_commit_order(connection, query, after)
     return [Leaf(row.tx, row.id, bytes(row.leaf)) for row in connection.execute(query)]
 
 
@@ -78,17 +74,21 @@ def add(connection: Connection, seal: Seal) -> bool:
     return connection.execute(statement.returning(seals.c.number)).first() is not None
 
 
-def _oldest_open() -> ColumnElement[int]:
-    """The number of the oldest transaction that is open: all before it have ended, and what they wrote is seen."""
-    return cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+def _in_commit_order(connection: Connection, query: Select[Any], after: Seal | None) -> Select[Any]:
+    oldest_open = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+    # The planner believes that few events are new, and would read and sort all of a long backlog for each seal.
+    connection.execute(text("SET LOCAL enable_sort = off"))
+    if after is not None:
+        last_tx = after.last_id if after.last_tx is None else after.last_tx
+        if connection.execute(select(oldest_open)).scalar_one() <= last_tx:
+            raise _behind(last_tx)
+        query = query.where(tuple_(events.c.tx, events.c.id) > (last_tx, after.last_id))
+    return query.where(events.c.tx < oldest_open).order_by(events.c.tx, events.c.id)
 
 
-def _still_ahead(connection: Connection, seal: Seal) -> None:
-    if seal.last_tx is None or connection.execute(select(_oldest_open())).scalar_one() > seal.last_tx:
-        return
-    epoch = (seal.last_tx >> 32) + 1
-    raise IntegrityFailure(
+def _behind(last_tx: int) -> IntegrityFailure:
+    return IntegrityFailure(
         "The event log cannot be sealed",
         "the database was moved to a server whose transaction numbers are behind those in the log",
-        f"Stop the server, run: pg_resetwal --epoch={epoch} DATADIR, start it, and run this again.",
+        f"Stop the server, run: pg_resetwal --epoch={(last_tx >> 32) + 1} DATADIR, start it, and run this again.",
     )
