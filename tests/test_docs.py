@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from docs.pictures import demo, states
 from pipeline import domain
-from pipeline.audit import codes
+from pipeline.audit import chain, codes
 from pipeline.cli import root
 from pipeline.cli.command import Given
 from pipeline.config import CampaignSection, FeedSection, Settings, ZoneSection
@@ -219,6 +219,17 @@ def test_the_leaf_hash_is_computed_as_the_page_says() -> None:
     said = "\x1f".join(values[name] for name in formula[1].split(" U+001F "))
     leaf = events.leaf(**{**values, "subject_id": 412, "campaign_id": None})  # type: ignore[arg-type]
     assert hashlib.sha256(b"\0" + said.encode()).digest() == leaf
+
+
+def test_the_head_of_a_seal_is_the_hash_of_the_lines_on_the_page() -> None:
+    shown = re.search(r"((?:^    .*\n){6})", read("explanation/record.md").partition("## Seals")[2], re.MULTILINE)
+    assert shown is not None
+    said = (
+        re.sub(r"^    ", "", shown[1], flags=re.MULTILINE).replace("5be1...", "5b" * 32).replace("8f0c...", "8f" * 32)
+    )
+    values = (12, datetime(2026, 3, 1, 10, tzinfo=UTC), 240, b"\x5b" * 32, b"\x8f" * 32)
+    assert said == chain.form(*values)
+    assert hashlib.sha256(said.encode()).digest() == chain.head(*values)
 
 
 # --- the pages themselves --------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
+from pipeline.domain import IntegrityFailure
 from pipeline.engine import Stage, Stopped, stoppable, until_done, working
-from pipeline.store import workers
+from pipeline.store import seals, workers
 from pipeline.store.db import Database, rows
 from pipeline.store.tables import workers as table
+from tests.sealed import chain, happen, heads_again, write
 
 OFTEN = 0.01  # seconds between two beats
 
@@ -147,6 +149,55 @@ def test_a_heart_goes_on_after_a_beat_that_the_database_refused(db: Database) ->
         until(lambda: clock.at > began + timedelta(seconds=2))  # two beats at least have found no table
         rename(db, "mislaid", "workers")
         until(lambda: worker(db, worker_id)["heartbeat_at"] > max(last, began))
+
+
+def sealed(db: Database) -> int:
+    return sum(one["count"] for one in chain(db))
+
+
+def test_the_log_is_sealed_at_each_beat(db: Database, now: datetime) -> None:
+    with working(db, Ticking(), OFTEN):
+        for count in (3, 5):
+            write(db, now, 3)
+            write(db, now, 2)
+            until(lambda count=count: sealed(db) >= count)
+    assert sealed(db) == 10
+    assert [bytes(one["head"]).hex() for one in chain(db)] == heads_again(db)
+
+
+@pytest.mark.parametrize("raised", [None, ZeroDivisionError, Stopped])
+def test_what_no_beat_has_sealed_is_sealed_at_the_end(
+    db: Database, now: datetime, raised: type[BaseException] | None
+) -> None:
+    with suppress(ZeroDivisionError, Stopped), working(db, Ticking()):
+        write(db, now, 4)
+        assert sealed(db) == 0
+        if raised is not None:
+            raise raised
+    assert sealed(db) == 4
+
+
+def test_a_log_that_cannot_be_sealed_stops_no_heart_and_is_told_at_the_end(db: Database, now: datetime) -> None:
+    from_elsewhere = seals.Seal(1, now, 1, 2**40, 0, bytes(32), bytes(32), bytes([1] * 32))
+    clock = Ticking()
+
+    def work() -> None:
+        with working(db, clock, OFTEN) as worker_id:
+            last = worker(db, worker_id)["heartbeat_at"]
+            until(lambda: worker(db, worker_id)["heartbeat_at"] > last + timedelta(seconds=2))
+        assert worker(db, worker_id)["ended_at"] is not None
+
+    with db.write() as connection:
+        seals.add(connection, from_elsewhere)
+        happen(connection, now, 2)
+    if db.dialect == "sqlite":  # where ids give the order, no server's numbers matter
+        work()
+        assert sealed(db) == 3
+        return
+    with pytest.raises(IntegrityFailure, match="cannot be sealed"):
+        work()
+    assert worker(db, 1)["ended_at"] is not None
+    assert sealed(db) == 1
 
 
 def rename(db: Database, table: str, name: str) -> None:

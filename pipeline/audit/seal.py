@@ -6,7 +6,7 @@ number once.  The clock may go backwards: the number gives the order.  Standards
 """
 
 from pipeline.audit import chain, merkle
-from pipeline.domain import Clock
+from pipeline.domain import Clock, IntegrityFailure
 from pipeline.store import seals as store
 from pipeline.store.db import Database
 
@@ -16,15 +16,26 @@ MOST = 10_000  # events in one seal
 def seal(db: Database, clock: Clock, most: int | None = None) -> int:
     """Seal what may be sealed now, in at most `most` seals (None: as many as it takes); returns how many events.
 
-    Events of another process's seals are not counted.  Raises IntegrityFailure if the log cannot be sealed on this server.
+    Events of another process's seals are not counted.  Raises IntegrityFailure if the log cannot be sealed: the next seal
+    does not fit into the chain, or the server's transaction numbers are behind those in the log.
     """
-    sealed = tried = 0
+    sealed = tried = overtaken = 0
     while most is None or tried < most:
         new = _next(db, clock)
         if new is None:
             break
+        if new.number == overtaken:
+            raise IntegrityFailure(
+                "The event log cannot be sealed",
+                f"seal {new.number} does not fit into the chain of seals",
+                "Run: tocsin audit verify",
+            )
         with db.write() as connection:
-            sealed += new.count if store.add(connection, new) else 0
+            added = store.add(connection, new)
+        if added:
+            sealed += new.count
+        else:
+            overtaken = new.number  # another process has made that seal: the next one has another number
         tried += 1
     return sealed
 

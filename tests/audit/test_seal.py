@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, text, update
 
 from pipeline.audit import chain as form
 from pipeline.audit.seal import MOST, seal
+from pipeline.domain import IntegrityFailure
 from pipeline.store import seals
 from pipeline.store import tables as t
 from pipeline.store.db import Connection, Database
@@ -123,6 +124,16 @@ def test_who_was_overtaken_goes_on_with_what_has_come_since(db: Database, now: d
         mine = seal(db, overtaken)
     assert mine + seal(db, lambda: now) == 3
     assert heads(db) == heads_again(db)
+
+
+def test_a_chain_that_no_seal_fits_is_told_and_not_tried_for_ever(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        seals.add(connection, seals.Seal(1, now, 1, 1, 1, bytes(32), bytes([1] * 32), bytes([1] * 32)))
+    write(db, now, 3)
+    with pytest.raises(IntegrityFailure) as refused:
+        seal(db, lambda: now)
+    assert refused.value.why == "seal 2 does not fit into the chain of seals"
+    assert len(chain(db)) == 1
 
 
 def test_sealers_at_work_beside_writers_leave_no_event_out_and_seal_none_twice(

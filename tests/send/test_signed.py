@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from pipeline.audit.seal import seal
 from pipeline.render.body_hash import body_hash
 from pipeline.sandbox.mail_rules import defer
 from pipeline.send.work import Signing
 from pipeline.store import tables as t
 from pipeline.store.db import Connection, Database, rows
+from pipeline.store.seals import newest_head
+from tests.sealed import heads_again, until_sealable, write
 from tests.seed import body, wave_of_letters
 from tests.send.conftest import Post
 from tests.send.signers import passes, signers
@@ -115,6 +118,34 @@ def test_the_newest_seal_leaves_with_the_letter_and_is_signed(db: Database, post
         assert passes(message, KEYS) == [True, True]
         assert passes(message.replace(SEAL.encode(), SEAL[::-1].encode()), KEYS) == [False, False]
         assert passes(message.replace(f"Tocsin-Seal: {SEAL}\r\n".encode(), b""), KEYS) == [False, False]
+
+
+def test_letters_carry_the_head_that_the_log_has_when_they_leave(db: Database, post: Any, now: datetime) -> None:
+    heads = []
+    with post({"abuse@isp1.example": defer(1)}) as p:
+        wave_of_letters(db, p.clock(), 2)
+        for _ in range(2):
+            write(db, now, 3)
+            assert seal(db, p.clock) >= 3
+            with db.read() as connection:
+                heads.append(newest_head(connection))
+            write(db, now)  # it waits for the next seal
+            p.send(db, signing=SIGNING)
+            until_sealable(db)
+            p.clock.now += timedelta(minutes=5)
+        got = arrived(p)
+    assert len(set(heads)) == 2
+    assert heads == heads_again(db)
+    for number, head in ((2, heads[0]), (1, heads[1])):
+        message = got[f"abuse@isp{number}.example"]
+        assert message.count(b"Tocsin-Seal:") == 1
+        assert f"\r\nTocsin-Seal: {head}\r\n".encode() in message
+        assert passes(message, KEYS) == [True, True]
+    assert [f"Tocsin-Seal: {heads[0]}\r\n".encode() in bytes(row["head"]) for row in attempts(db)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_every_attempt_is_signed_anew_with_its_own_date(db: Database, post: Any) -> None:
