@@ -4,6 +4,7 @@
 with a second one.  Some registries say 429, some mailboxes refuse, defer or are slow after the final dot.
 """
 
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import text, update
 
+from pipeline.audit.seal import seal
 from pipeline.domain import CaseState, Event, LetterState, State, WaveState, next_state
 from pipeline.sandbox import installation, mail_rules, town
 from pipeline.sandbox.heading import Heading, ZoneSetup
@@ -31,6 +33,7 @@ from pipeline.store.db import Database, rows
 from pipeline.store.tables import letters
 from tests.databases import ROOT
 from tests.ran import Ran
+from tests.sealed import chain, heads_again, until_sealable
 from tests.system.forked import Commands, Running
 
 NAME = "secure-your-server"
@@ -50,6 +53,7 @@ SLOW_SECONDS = 0.25
 CONNECTIONS = 2  # to the relay
 ONE_OPEN = """SELECT count(*) FROM waves WHERE (SELECT count(*) FROM letters WHERE state = 'claimed') = 1
 AND (SELECT count(*) FROM letters WHERE state = 'handed') = 7"""  # of eight letters
+SEAL = re.compile("^Tocsin-Seal: ([0-9a-f]{64})$", re.MULTILINE)
 BIRTHS: dict[str, State] = {
     Event.CASE_SEEN: CaseState.SEEN,
     Event.LETTER_DRAFTED: LetterState.DRAFTED,
@@ -281,6 +285,19 @@ def assert_events_tell_every_state(site: Site) -> None:
         for row in site.query(f"SELECT id, state FROM {table}")  # noqa: S608 - names of ours
     }
     assert {key: state.value for key, state in told.items()} == stored
+
+
+def assert_seals_fit_the_log_and_letters_carry_them(site: Site) -> None:
+    """Every event is under one seal of one chain, and each letter that arrived has the head of a seal."""
+    until_sealable(site.db)
+    seal(site.db, utc_now)
+    seals = chain(site.db)
+    heads = [bytes(one["head"]).hex() for one in seals]
+    assert heads == heads_again(site.db)
+    assert sum(one["count"] for one in seals) == site.number("SELECT count(*) FROM events")
+    carried = [SEAL.findall(kept.path.read_text(encoding="utf-8")) for kept in site.town.mail.messages()]
+    assert [len(found) for found in carried] == [1] * len(carried)
+    assert {found for [found] in carried} <= set(heads)
 
 
 def assert_no_stored_answer_was_asked_again(site: Site) -> int:

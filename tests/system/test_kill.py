@@ -165,6 +165,7 @@ def assert_all_is_well(site: Site, tally: Tally, uncertain: int) -> None:
     campaign.assert_nothing_twice_and_nothing_lost(site)
     campaign.assert_every_target_has_its_case(site)
     campaign.assert_events_tell_every_state(site)
+    campaign.assert_seals_fit_the_log_and_letters_carry_them(site)
     campaign.assert_lines_are_stored_once(site, {LIST_1: 120, LIST_2: 24, BULK: BULK_LINES})
     found = site.letters()
     assert found[LetterState.UNCERTAIN] <= uncertain
