@@ -157,7 +157,7 @@ def sealed(db: Database) -> int:
 
 def test_the_log_is_sealed_at_each_beat(db: Database, now: datetime) -> None:
     with working(db, Ticking(), OFTEN):
-        for count in (3, 5):
+        for count in (5, 10):
             write(db, now, 3)
             write(db, now, 2)
             until(lambda count=count: sealed(db) >= count)
