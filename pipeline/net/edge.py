@@ -1,4 +1,4 @@
-"""An edge: an event loop in a thread of its own, joined to the caller by two bounded queues.
+"""An edge: an event loop in a thread of its own, joined to the caller by a queue each way.
 
 The caller stays plain and synchronous: it puts questions in and takes answers out, and does its database work between
 the two.  Nothing here knows what a question is.  A caller that stops early loses nothing that it had not been handed.
@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -19,19 +19,22 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 Handler = Callable[[Q], Awaitable[A]]
-Main = Callable[[asyncio.Queue[Q | None], Callable[[A], Coroutine[None, None, None]]], Coroutine[None, None, None]]
+Questions = asyncio.Queue[list[Q | None]]  # each list is what came at once, in its order; None: the caller leaves
+Tell = Callable[[A], None]
+Main = Callable[[Questions[Q], Tell[A]], Coroutine[None, None, None]]
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Edge(Generic[Q, A]):
     """Runs `main(questions, answer)` on its own loop until the caller leaves the `with` block.
 
-    `main` reads questions until it gets None, and awaits `answer(a)` for each answer.  An exception in `main` rises in
-    the caller at its next `take`, and at the end of the block.
+    `main` reads questions until it gets None, and calls `answer(a)` for each answer.  An exception in `main` rises in
+    the caller at its next `take`, and at the end of the block.  `size` bounds what was asked and is not dealt with.
     """
 
-    def __init__(self, main: Main[Q, A], size: int) -> None:
+    def __init__(self, main: Main[Q, A], size: int, new_loop: NewLoop = asyncio.new_event_loop) -> None:
         self._main = main
-        self._size = size
+        self._new_loop = new_loop
         self._asked: deque[Q | None] = deque()  # not yet fetched by the loop
         self._called = False  # the loop was told to fetch them
         self._said: list[A] = []  # not yet handed to the caller's thread
@@ -43,7 +46,8 @@ class Edge(Generic[Q, A]):
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._work())
+            with asyncio.Runner(loop_factory=self._new_loop) as runner:
+                runner.run(self._work())
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, where it rises
             self._failed = error
             self._answers.put([])  # a caller that waits hears of it now
@@ -52,11 +56,11 @@ class Edge(Generic[Q, A]):
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._questions: asyncio.Queue[Q | None] = asyncio.Queue()
+        self._questions: Questions[Q] = asyncio.Queue()
         self._task = asyncio.current_task()
         self._ready.set()
 
-        async def answer(a: A) -> None:
+        def answer(a: A) -> None:
             if not self._said:
                 self._loop.call_soon(self._hand_over)
             self._said.append(a)
@@ -75,8 +79,11 @@ class Edge(Generic[Q, A]):
     def _fetch(self) -> None:
         """Fetch what the caller has asked; the flag falls first, so that whatever is not seen here calls again."""
         self._called = False
+        asked: list[Q | None] = []
         while self._asked:
-            self._questions.put_nowait(self._asked.popleft())
+            asked.append(self._asked.popleft())
+        if asked:
+            self._questions.put_nowait(asked)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -86,7 +93,7 @@ class Edge(Generic[Q, A]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed already: main ended or failed
             if kind is None:
-                self._send(None)
+                self._send([None])
             elif self._task is not None:
                 self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join()
@@ -108,22 +115,20 @@ class Edge(Generic[Q, A]):
         """Hand over one question; waits while `size` of them are unanswered."""
         while not self._free.acquire(timeout=0.2):
             self._raise()
-        self._put(question)
+        self.tell_all([question])
 
-    def tell(self, message: Q) -> None:
-        """Hand over a message that needs no room and gets no answer of its own (a go-ahead for one under way)."""
-        self._put(message)
-
-    def _put(self, message: Q) -> None:
+    def tell_all(self, messages: Sequence[Q]) -> None:
+        """Hand over messages in their order, whatever the room: whoever uses this alone counts what is under way."""
         try:
-            self._send(message)
+            if messages:
+                self._send(messages)
         except RuntimeError:  # the loop is closed: main has ended; why it failed says more than that
             self._thread.join()
             self._raise()
             raise
 
-    def _send(self, message: Q | None) -> None:
-        self._asked.append(message)
+    def _send(self, messages: Sequence[Q | None]) -> None:
+        self._asked.extend(messages)
         if not self._called or self._loop.is_closed():
             self._called = True
             self._loop.call_soon_threadsafe(self._fetch)
@@ -147,11 +152,29 @@ class Edge(Generic[Q, A]):
         self._free.release(count)
 
 
+async def each(questions: Questions[Q]) -> AsyncIterator[Q]:
+    """Yield the questions, one at a time, until the caller leaves its block."""
+    while True:
+        for question in await questions.get():
+            if question is None:
+                return
+            yield question
+
+
+def quick_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: uvloop's, or asyncio's where uvloop cannot be had."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 def alone(work: Coroutine[Any, Any, A]) -> A:
     """Return what a coroutine returns, run on a loop in a thread of its own: Ctrl-C ends the wait, and cancels it."""
 
-    async def main(_questions: asyncio.Queue[None], answer: Callable[[A], Coroutine[None, None, None]]) -> None:
-        await answer(await work)
+    async def main(_questions: Questions[None], answer: Tell[A]) -> None:
+        answer(await work)
 
     with Edge(main, 1) as edge:
         while not (answers := edge.take(0.5)):
@@ -162,13 +185,13 @@ def alone(work: Coroutine[Any, Any, A]) -> A:
 def many(open_handler: Callable[[], AbstractAsyncContextManager[Handler[Q, A]]]) -> Main[Q, A]:
     """Return a `main` that answers each question in a task of its own, all under one opened handler (a session)."""
 
-    async def main(questions: asyncio.Queue[Q | None], answer: Callable[[A], Coroutine[None, None, None]]) -> None:
+    async def main(questions: Questions[Q], answer: Tell[A]) -> None:
         async with open_handler() as handler, asyncio.TaskGroup() as group:
 
             async def one(question: Q) -> None:
-                await answer(await handler(question))
+                answer(await handler(question))
 
-            while (question := await questions.get()) is not None:
+            async for question in each(questions):
                 group.create_task(one(question))
 
     return main

@@ -6,12 +6,12 @@ then leave one by one in that spacing, never all at once.  A slow host holds up 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
-from pipeline.net.edge import Handler, Main
+from pipeline.net.edge import Handler, Main, Questions, Tell, each
 
 MOST_LANES = 1_000  # kept: a redirect may name any host
 MOST_BEHIND = 0.1  # seconds of lateness that are passed on to the next question
@@ -27,7 +27,6 @@ class Slotted(Protocol):
 
 Q = TypeVar("Q", bound=Slotted)
 A = TypeVar("A")
-Tell = Callable[[A], Coroutine[None, None, None]]
 
 
 def in_lanes(
@@ -41,11 +40,11 @@ def in_lanes(
     `apart` says how many seconds after the one before it in its lane a question may leave at the earliest.
     """
 
-    async def main(questions: asyncio.Queue[Q | None], answer: Tell[A]) -> None:
+    async def main(questions: Questions[Q], answer: Tell[A]) -> None:
         lanes: dict[str, _Lane[Q, A]] = {}
         async with open_handler() as handler, asyncio.TaskGroup() as group:
             try:
-                while (question := await questions.get()) is not None:
+                async for question in each(questions):
                     name = host(question)
                     if name not in lanes:
                         _clear(lanes)
@@ -112,7 +111,7 @@ class _Lane(Generic[Q, A]):
     async def _work(self, question: Q | None) -> None:
         """Ask one after the other while the slots of those that wait have come."""
         while question is not None:
-            await self._answer(await self._handler(question))
+            self._answer(await self._handler(question))
             question = self._next()
         self._free += 1
 

@@ -11,12 +11,12 @@ Standards: RFC 5321, 1870 (SIZE), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8).
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from pipeline.domain import Go, Ready, Result, Send, Stop
-from pipeline.net.edge import Main
+from pipeline.net.edge import Main, Questions, Tell, each
 from pipeline.net.smtp_command import mail_from, problem, rcpt_to
 from pipeline.net.smtp_session import NotOpened, RelaySettings, Session, open_session, tls_context
 from pipeline.net.smtp_wire import Reply
@@ -25,7 +25,6 @@ __all__ = ["Answer", "Message", "RelaySettings", "relay"]
 
 Message = Send | Go | Stop
 Answer = Ready | Result
-_Tell = Callable[[Answer], Coroutine[None, None, None]]
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ def relay(settings: RelaySettings) -> Main[Message, Answer]:
     """
     context = tls_context(settings)
 
-    async def main(questions: asyncio.Queue[Message | None], answer: _Tell) -> None:
+    async def main(questions: Questions[Message], answer: Tell[Answer]) -> None:
         await _Relay(settings, context, answer).work(questions)
 
     return main
@@ -69,7 +68,7 @@ def relay(settings: RelaySettings) -> Main[Message, Answer]:
 class _Relay:
     """The connections to one relay, and the letters that are under way."""
 
-    def __init__(self, settings: RelaySettings, context: ssl.SSLContext | None, answer: _Tell) -> None:
+    def __init__(self, settings: RelaySettings, context: ssl.SSLContext | None, answer: Tell[Answer]) -> None:
         self._settings = settings
         self._context = context
         self._answer = answer
@@ -81,11 +80,12 @@ class _Relay:
         self._failures = 0
         self._not_before = 0.0
 
-    async def work(self, questions: asyncio.Queue[Message | None]) -> None:
+    async def work(self, questions: Questions[Message]) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.TaskGroup() as group:
-                while (message := await questions.get()) is not None:
+                messages: AsyncIterator[Message] = each(questions)
+                async for message in messages:
                     if isinstance(message, Send):
                         if message.letter_id in self._letters:
                             raise ValueError(f"letter {message.letter_id} is under way already")
@@ -130,7 +130,7 @@ class _Relay:
                 session.tls if session else "",
             )
             del self._letters[letter.letter_id]
-            await self._answer(result)
+            self._answer(result)
             if session is not None:
                 await self._put_back(session, then)
 
@@ -152,7 +152,7 @@ class _Relay:
         if (stage, reply.code) != ("data", 354):
             return stage, reply, _Then.RESET if _refused(reply) else _Then.GIVE_UP
         under_way.ready = True
-        await self._answer(Ready(letter.letter_id, letter.attempt_id))
+        self._answer(Ready(letter.letter_id, letter.attempt_id))
         spoken = await session.until(under_way.decision)
         if spoken is not None:
             return "data", spoken, _Then.GIVE_UP

@@ -95,8 +95,7 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
         messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
         claimed = Claimed(exhausted=True) if _unwanted(run) else claim(run, connection, claimed, now)
-    for message in messages:
-        run.wire.tell(message)
+    run.wire.tell_all(messages)
     for letter in claimed.letters:
         run.wire.ask(letter)
     return claimed
@@ -118,13 +117,10 @@ def _patience(run: Sending, claimed: Claimed) -> float:
 def _drain(run: Sending) -> None:
     """A person stopped us: let transactions whose dot is committed finish, abandon the others, write what happened."""
     waited = 0.0
-    for letter_id in run.under_way:
-        run.wire.tell(Stop(letter_id))  # too late for those that had their Go
+    run.wire.tell_all([Stop(letter_id) for letter_id in run.under_way])  # too late for those that had their Go
     while run.under_way and waited < LONGEST_DRAIN:
         answers = run.wire.take(0.5)
         waited += 0 if answers else 0.5
-        for answer in answers:
-            if isinstance(answer, Ready):
-                run.wire.tell(Stop(answer.letter_id))
+        run.wire.tell_all([Stop(answer.letter_id) for answer in answers if isinstance(answer, Ready)])
         with run.db.write() as connection:
             write_replies(run, connection, [a for a in answers if isinstance(a, Result)], run.clock())

@@ -59,7 +59,7 @@ def collect(edge: Edge[Message, Answer], wanted: int, decide: Decide = go) -> li
     for _ in range(2000):
         for answer in edge.take(0.05):
             if isinstance(answer, Ready):
-                edge.tell(decide(answer))
+                edge.tell_all([decide(answer)])
             else:
                 edge.done()
                 results.append(answer)
@@ -241,7 +241,7 @@ def test_stop_before_the_start_ends_the_wait(sink: Sink) -> None:
     server = sink()
     with Edge[Message, Answer](relay(settings_for(server)), size=1) as edge:
         edge.ask(letter(delay=3600.0))
-        edge.tell(Stop(1))
+        edge.tell_all([Stop(1)])
         [result] = collect(edge, 1)
     assert (result.stage, result.reply, result.dot_written) == ("connect", 0, False)
     assert result.text == "stopped before it started"
@@ -256,7 +256,7 @@ def test_leaving_the_block_stops_what_has_no_go_and_finishes_what_has(sink: Sink
         ready: list[Answer] = []
         while len(ready) < 2:
             ready += edge.take(5)
-        edge.tell(Go(1))
+        edge.tell_all([Go(1)])
     results = {result.letter_id: result for result in edge.take(0) if isinstance(result, Result)}
     assert {n: (r.stage, r.reply) for n, r in results.items()} == {
         1: ("dot", 250),
@@ -274,7 +274,7 @@ def test_what_the_relay_says_while_we_wait_for_go_ends_the_letter_before_its_dot
         answers: list[Answer] = []
         while len(answers) < 2:
             answers += edge.take(5)
-        edge.tell(Go(1))  # too late: it is ignored
+        edge.tell_all([Go(1)])  # too late: it is ignored
     assert isinstance(answers[1], Result)
     assert (answers[1].stage, answers[1].reply, answers[1].dot_written) == ("data", 421, False)
 
@@ -313,7 +313,7 @@ def test_go_before_ready_and_a_letter_sent_twice_at_once_are_bugs(sink: Sink) ->
     for second in (Go(1), letter(1)):
         edge = Edge[Message, Answer](relay(settings_for(server)), size=2).__enter__()
         edge.ask(letter(1, delay=3600.0))
-        edge.tell(second)
+        edge.tell_all([second])
         with pytest.raises(ExceptionGroup, match="TaskGroup"):
             edge.__exit__(None, None, None)
 

@@ -239,8 +239,8 @@ class Speaking:
     def room(self) -> bool:
         return self.edge.room()
 
-    def tell(self, message: RdapQuestion) -> None:
-        self.edge.tell(message)
+    def tell_all(self, messages: Sequence[RdapQuestion]) -> None:
+        self.edge.tell_all(messages)
 
     def ask(self, question: RdapQuestion) -> None:
         if self.left:

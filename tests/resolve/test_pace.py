@@ -46,8 +46,8 @@ class Counted(Generic[Asked, Heard]):
         self.most = max(self.most, self.under_way)
         self.wire.ask(question)
 
-    def tell(self, message: Asked) -> None:
-        self.wire.tell(message)
+    def tell_all(self, messages: Sequence[Asked]) -> None:
+        self.wire.tell_all(messages)
 
     def take(self, timeout: float) -> Sequence[Heard]:
         replies = self.wire.take(timeout)

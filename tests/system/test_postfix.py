@@ -155,7 +155,7 @@ def hand_over(settings: RelaySettings, *letters: Send) -> dict[int, Result]:
         for _ in range(600):
             for answer in edge.take(0.1):
                 if isinstance(answer, Ready):
-                    edge.tell(Go(answer.letter_id))
+                    edge.tell_all([Go(answer.letter_id)])
                 else:
                     edge.done()
                     results[answer.letter_id] = answer
