@@ -1,57 +1,70 @@
 """Budgets: limits that somebody else set, or that we promised, kept in the database.
 
-They survive restarts and are shared by all workers.  Two kinds: a pace (so many a second, GCRA: one stored time, ITU-T
-I.371 annex A) and a quota (so many a UTC day).  A reservation of n is n slot times, and each act waits for its own.  All
-budgets of one act are taken in one transaction, or none.  A limit of 0 means no limit.
+They survive restarts and are shared by all workers.  Two kinds: a pace (so many a second, a minute or an hour: GCRA, one
+stored time, ITU-T I.371 annex A) and a quota (so many a UTC day).  A reservation of n is n slot times, and each act waits
+for its own.  All budgets of one act are taken in one transaction, or none.  A limit of 0 means no limit.
+
+A pace is even: so many an hour means that much time between two acts, so that no hour, wherever it begins, sees more of
+them; time in which nothing was asked is not saved up.  (A counter per clock hour would let twice as many go around its
+end.)
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store.tables import budgets
 
+MICROSECOND = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One budget: `key` such as mail:all, rdap:HOST, dnsbl:ZONE; at most `per_second` and `per_day` (0: no limit)."""
+    """One budget: `key` such as mail:all, rdap:HOST, dnsbl:ZONE, and how many acts it allows (0: no limit).
+
+    Of the three paces the slowest decides.  None of them is exceeded in any second, minute or hour, wherever it begins;
+    the day is a UTC day.
+    """
 
     key: str
     per_second: float = 0.0
     per_day: int = 0
+    per_minute: float = 0.0
+    per_hour: float = 0.0
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two acts, rounded up; 0 without a pace."""
+        return max(self._spans().values(), default=timedelta(0))
+
+    @property
+    def span(self) -> str:
+        """Which pace decides: second, minute or hour; empty without one."""
+        spans = self._spans()
+        return max(spans, key=lambda span: spans[span], default="")
+
+    def _spans(self) -> dict[str, timedelta]:
+        paces = {"second": (1, self.per_second), "minute": (60, self.per_minute), "hour": (3600, self.per_hour)}
+        return {span: ceil(length * 1_000_000 / n) * MICROSECOND for span, (length, n) in paces.items() if n}
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Slot times, one for each act granted, not before now; if fewer than asked, `wait` says when to ask again, and why."""
+    """Slot times, one for each act granted, not before now.
+
+    If fewer than asked: when to ask again, and which budget says so, by its second, minute, hour or day (`span`).  Of a
+    pace, `step` is the time from its next slot to the one after it.
+    """
 
     slots: tuple[datetime, ...]
     wait: datetime | None = None
     key: str = ""
-
-
-def reserve(
-    connection: Connection, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta
-) -> Reservation:
-    """Take up to `count` acts from every limit at once, none of them later than `most_ahead` from now."""
-    real = sorted((limit for limit in limits if limit.per_second or limit.per_day), key=lambda limit: limit.key)
-    state = {limit.key: _locked(connection, limit.key) for limit in real}
-    granted, wait, blocking = _quota(real, state, count, now)
-    paces = [limit for limit in real if limit.per_second]
-    if not paces:
-        _take(connection, real, state, granted, [], now)
-        return Reservation((now,) * granted, wait, blocking)
-    step = max(_interval(limit) for limit in paces)
-    start, slowest = max((max(state[limit.key].next_at or now, now), limit.key) for limit in paces)
-    room = max((now + most_ahead - start) // step + 1, 0)
-    if room < granted:
-        granted, wait, blocking = room, start + room * step - most_ahead, slowest
-    slots = [start + i * step for i in range(granted)]
-    _take(connection, real, state, granted, slots, now)
-    return Reservation(tuple(slots), wait, blocking)
+    span: str = ""
+    step: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,57 +74,128 @@ class _State:
     used: int
 
 
-def _quota(
-    limits: Sequence[Limit], state: Mapping[str, _State], count: int, now: datetime
-) -> tuple[int, datetime | None, str]:
-    """Return how many acts the day's quotas allow, and when and for which one more would be."""
-    granted, wait, blocking = count, None, ""
-    for limit in limits:
-        left = limit.per_day - _used(state[limit.key], now)
-        if limit.per_day and left < granted:
-            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            granted, wait, blocking = max(left, 0), midnight, limit.key
-    return granted, wait, blocking
+class Ledger:
+    """The budgets of several acts, locked until the transaction ends: taken one act after the other, written once.
+
+    `write` must be called before the transaction ends; without it nothing was taken.
+    """
+
+    def __init__(self, connection: Connection, limits: Iterable[Limit]) -> None:
+        self._connection = connection
+        self._states = _locked(connection, {limit.key for limit in limits})
+        self._taken: set[str] = set()
+
+    def reserve(self, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta) -> Reservation:
+        """Take up to `count` acts from every limit at once, narrowest first, none later than `most_ahead` from now.
+
+        Slots are taken ahead in the widest budget alone, the last.  A narrower one that has none by then is waited for:
+        to take a later slot of the wide budget for it would keep that time from all the others.
+        """
+        granted, wait, key = self._quota(limits, count, now)
+        span = "day" if key else ""
+        paces = [limit for limit in limits if limit.interval]
+        if not paces:
+            self._take(limits, (now,) * granted, now)
+            return Reservation((now,) * granted, wait, key, span)
+        starts = [max(self._states[limit.key].next_at or now, now) for limit in paces]
+        start, slowest = max(zip(starts, paces, strict=True), key=lambda found: found[0])
+        if slowest is not paces[-1] and start > starts[-1]:
+            return self._narrow(slowest, start, granted, (wait, key))
+        step = max(limit.interval for limit in paces)
+        room = max((now + most_ahead - start) // step + 1, 0)
+        if room < granted:
+            granted, wait, key, span = room, start + room * step - most_ahead, slowest.key, slowest.span
+        slots = tuple(start + i * step for i in range(granted))
+        self._take(limits, slots, now)
+        return Reservation(slots, wait, key, span, slowest.interval)
+
+    def _narrow(self, limit: Limit, start: datetime, granted: int, quota: tuple[datetime | None, str]) -> Reservation:
+        if not granted:  # the day is used up, and longer than this slot is away
+            return Reservation((), *quota, "day")
+        return Reservation((), start, limit.key, limit.span, limit.interval)
+
+    def _quota(self, limits: Sequence[Limit], count: int, now: datetime) -> tuple[int, datetime | None, str]:
+        """Return how many acts the day's quotas allow, and when and for which one more would be."""
+        granted, wait, blocking = count, None, ""
+        for limit in limits:
+            left = limit.per_day - _used(self._states[limit.key], now)
+            if limit.per_day and left < granted:
+                midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+                granted, wait, blocking = max(left, 0), midnight, limit.key
+        return granted, wait, blocking
+
+    def _take(self, limits: Sequence[Limit], slots: Sequence[datetime], now: datetime) -> None:
+        """Move every pace past the last slot that was really given, and count the acts."""
+        for limit in limits if slots else ():
+            state = self._states[limit.key]
+            if limit.interval:
+                state = replace(state, next_at=slots[-1] + limit.interval)
+            if limit.per_day:
+                state = replace(state, day=f"{now:%Y-%m-%d}", used=_used(state, now) + len(slots))
+            self._states[limit.key] = state
+            self._taken.add(limit.key)
+
+    def write(self) -> None:
+        """Write down what was taken."""
+        changed = [
+            {"row": key, "new_next": state.next_at, "new_day": state.day, "new_used": state.used}
+            for key, state in sorted(self._states.items())
+            if key in self._taken
+        ]
+        if changed:
+            statement = update(budgets).where(budgets.c.key == bindparam("row"))
+            new = {
+                budgets.c.next_at: bindparam("new_next", type_=budgets.c.next_at.type),
+                budgets.c.day: bindparam("new_day"),
+                budgets.c.used: bindparam("new_used"),
+            }
+            self._connection.execute(statement.values(new), changed)
+            self._taken.clear()
+
+
+def reserve(
+    connection: Connection, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta
+) -> Reservation:
+    """Take up to `count` acts from every limit at once, narrowest first, and write that down (Ledger.reserve)."""
+    real = [limit for limit in limits if limit.interval or limit.per_day]
+    ledger = Ledger(connection, real)
+    reservation = ledger.reserve(real, count, now, most_ahead)
+    ledger.write()
+    return reservation
 
 
 def _used(state: _State, now: datetime) -> int:
     return state.used if state.day == f"{now:%Y-%m-%d}" else 0
 
 
-def _interval(limit: Limit) -> timedelta:
-    return timedelta(seconds=1 / limit.per_second)
+def _locked(connection: Connection, keys: Collection[str]) -> dict[str, _State]:
+    """Return budgets, made where they are new, locked until the transaction ends.
+
+    Whoever takes of mail:KEY holds mail:all first, whether it has a limit or not: two transactions that lock several
+    budgets, at several moments, cannot wait for one another.
+    """
+    wide = {f"{kind}:all" for key in keys if (kind := key.split(":")[0]) == "mail"}
+    found = {**_lock(connection, wide), **_lock(connection, set(keys) - wide)}
+    return {key: found[key] for key in keys}
 
 
-def _locked(connection: Connection, key: str) -> _State:
-    """Return a budget, made if it is new, locked until the transaction ends."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(budgets).values(key=key).on_conflict_do_nothing())
-    row = connection.execute(
-        select(budgets.c.next_at, budgets.c.day, budgets.c.used).where(budgets.c.key == key).with_for_update()
-    ).one()
-    return _State(row.next_at, row.day, row.used)
-
-
-def _take(
-    connection: Connection,
-    limits: Sequence[Limit],
-    state: Mapping[str, _State],
-    count: int,
-    slots: Sequence[datetime],
-    now: datetime,
-) -> None:
-    """Move every pace past the last slot that was really given, and count the acts."""
-    for limit in limits if count else ():
-        values: dict[str, object] = {}
-        if limit.per_second:
-            values["next_at"] = slots[-1] + _interval(limit)
-        if limit.per_day:
-            values |= {"day": f"{now:%Y-%m-%d}", "used": _used(state[limit.key], now) + count}
-        connection.execute(update(budgets).where(budgets.c.key == limit.key).values(**values))
+def _lock(connection: Connection, keys: Collection[str]) -> Mapping[str, _State]:
+    if not keys:
+        return {}
+    columns = (budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
+    query = select(*columns).where(budgets.c.key.in_(sorted(keys))).order_by(budgets.c.key).with_for_update()
+    rows = connection.execute(query).all()
+    if len(rows) < len(keys):
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        missing = sorted(set(keys) - {row.key for row in rows})
+        made = dialect.insert(budgets).on_conflict_do_nothing()
+        connection.execute(made, [{"key": key} for key in missing])
+        rows = connection.execute(query).all()
+    return {row.key: _State(row.next_at, row.day, row.used) for row in rows}
 
 
 def postpone(connection: Connection, key: str, until: datetime) -> None:
     """Take nothing from a pace before `until`: the other side asked us to wait (429 Retry-After, 421)."""
-    _locked(connection, key)
+    _locked(connection, {key})
     later = update(budgets).where(budgets.c.key == key)
     connection.execute(later.where((budgets.c.next_at.is_(None)) | (budgets.c.next_at < until)).values(next_at=until))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.store.budgets import Limit, Reservation, postpone, reserve
+from pipeline.store.budgets import Ledger, Limit, Reservation, postpone, reserve
 from pipeline.store.db import Database
 
 AHEAD = timedelta(seconds=5)
@@ -53,8 +53,15 @@ def test_a_wide_pace_holds_for_acts_that_narrow_ones_delay(db: Database, now: da
     with db.write() as connection:
         for domain in domains:
             postpone(connection, domain.key, now + timedelta(seconds=4))
-    slots = [slot for domain in domains for slot in ask(db, 1, now, Limit("mail:all", 1.0), domain).slots]
-    assert slots
+    wide = Limit("mail:all", 1.0)
+    slots: list[datetime] = []
+    for domain in domains:
+        refused = ask(db, 1, now, domain, wide)
+        assert (refused.slots, refused.wait, refused.key) == ((), now + timedelta(seconds=4), domain.key)
+    assert ask(db, 1, now, wide).slots == (now,)  # what waits for a narrow budget keeps no slot from the others
+    for domain in domains:
+        slots += ask(db, 1, now + timedelta(seconds=4), domain, wide).slots
+    assert len(slots) == 5
     assert_paced(slots, 1.0)
 
 
@@ -75,6 +82,87 @@ def test_time_in_which_nothing_was_asked_is_not_saved_up(db: Database, now: date
     assert [(slot - later).total_seconds() for slot in ask(db, 3, later, limit).slots] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("limit", "span", "most"),
+    [
+        (Limit("mail:all", per_hour=100), timedelta(hours=1), 100),
+        (Limit("mail:all", per_hour=7), timedelta(hours=1), 7),
+        (Limit("mail:all", per_minute=7), timedelta(minutes=1), 7),
+        (Limit("mail:all", per_second=50.0, per_minute=9, per_hour=11), timedelta(hours=1), 11),
+        (Limit("mail:all", per_second=3.0), timedelta(seconds=1), 3),
+    ],
+)
+def test_so_many_an_hour_is_so_many_in_any_hour(
+    db: Database, now: datetime, limit: Limit, span: timedelta, most: int
+) -> None:
+    slots: list[datetime] = []
+    for _ in range(3 * most):
+        answer = ask(db, 1, now, limit, ahead=timedelta(0))
+        slots += answer.slots
+        now = answer.wait if answer.wait is not None else now
+    assert len(slots) > most + 1
+    for start in slots:  # wherever the hour begins
+        assert sum(start <= slot < start + span for slot in slots) <= most
+    assert slots[most] - slots[0] < span * 1.001  # and no slower than that
+
+
+def test_what_is_refused_names_the_pace_that_decides(db: Database, now: datetime) -> None:
+    limit = Limit("mail:all", per_second=2.0, per_minute=60.0, per_hour=360.0)
+    ask(db, 1, now, limit, ahead=timedelta(0))
+    refused = ask(db, 1, now, limit, ahead=timedelta(0))
+    assert (refused.wait, refused.span, refused.step) == (now + timedelta(seconds=10), "hour", timedelta(seconds=10))
+    quota = Limit("mail:relay:r.example", per_day=1)
+    ask(db, 1, now, quota)
+    assert ask(db, 1, now, quota).span == "day"
+
+
+def test_a_days_quota_is_named_rather_than_a_slot_that_comes_sooner(db: Database, now: datetime) -> None:
+    domain, day = Limit("mail:domain:isp.example", 0.1), Limit("mail:relay:r.example", 1.0, per_day=1)
+    assert ask(db, 1, now, domain, day).slots == (now,)
+    assert ask(db, 1, now, domain, day).key == "mail:relay:r.example"
+
+
+def test_a_ledger_takes_of_one_budget_for_several_acts(db: Database, now: datetime) -> None:
+    wide = Limit("mail:all", 1.0)
+    acts = [[Limit(f"mail:domain:isp{n % 2}.example", 0.1), wide] for n in range(4)]
+    with db.write() as connection:
+        ledger = Ledger(connection, [limit for limits in acts for limit in limits])
+        answers = [ledger.reserve(limits, 1, now, AHEAD) for limits in acts]
+        ledger.write()
+    assert [[(slot - now).total_seconds() for slot in answer.slots] for answer in answers] == [[0], [1], [], []]
+    assert [answer.key for answer in answers[2:]] == ["mail:domain:isp0.example", "mail:domain:isp1.example"]
+    assert [answer.wait for answer in answers[2:]] == [now + timedelta(seconds=10), now + timedelta(seconds=11)]
+    assert (ask(db, 1, now, wide).slots) == (now + timedelta(seconds=2),)
+
+
+def test_transactions_that_slow_a_relay_and_those_that_take_slots_do_not_lock_one_another(
+    db: Database, database_url: str, now: datetime
+) -> None:
+    keys = ["mail:relay:r.example", "mail:domain:a.example", "mail:all"]
+    start = threading.Barrier(2)
+    failed: list[Exception] = []
+
+    def work(first: int) -> None:
+        own = Database(database_url)
+        start.wait()
+        try:
+            for _ in range(25):
+                with own.write() as connection:
+                    postpone(connection, keys[first], now)
+                    reserve(connection, [Limit(key, 1e6) for key in keys[::-1]], 1, now, AHEAD)
+                    postpone(connection, keys[1 - first], now)
+        except Exception as error:  # noqa: BLE001 - a thread's failure is the test's
+            failed.append(error)
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
 def test_a_quota_ends_at_midnight_utc_and_begins_anew(db: Database) -> None:
     limit = Limit("dnsbl:zone.example", per_day=5)
     assert len(ask(db, 3, EVENING, limit).slots) == 3
@@ -86,11 +174,11 @@ def test_a_quota_ends_at_midnight_utc_and_begins_anew(db: Database) -> None:
 
 def test_all_limits_of_an_act_are_taken_or_none(db: Database, now: datetime) -> None:
     day, pace = Limit("mail:all", per_day=4), Limit("mail:domain:isp.example", per_second=1.0)
-    assert len(ask(db, 3, now, day, pace, ahead=timedelta(0)).slots) == 1
-    assert ask(db, 1, now, day, pace, ahead=timedelta(0)).slots == ()
+    assert len(ask(db, 3, now, pace, day, ahead=timedelta(0)).slots) == 1
+    assert ask(db, 1, now, pace, day, ahead=timedelta(0)).slots == ()
     assert len(ask(db, 9, now, day).slots) == 3  # of the day only what was granted is gone
     late = now + timedelta(seconds=10)
-    assert ask(db, 1, late, day, pace).key == "mail:all"
+    assert ask(db, 1, late, pace, day).key == "mail:all"
     assert ask(db, 1, late, pace, ahead=timedelta(0)).slots == (late,)
 
 
