@@ -621,6 +621,54 @@ attempts = Table(
     UniqueConstraint("letter_id", "number"),
 )
 
+queue_ids = Table(  # under which id a relay had a letter in its queue, as its log says
+    "queue_ids",
+    metadata,
+    _id(),
+    _ref("letter_id", "letters"),
+    _text("relay", None),  # the host and the instance that the log names: mx1/postfix-out
+    _text("queue_id", None),
+    _at("at"),
+    _at("ended_at", null=True),  # the log says "removed", or the id names another message from here on
+    UniqueConstraint("relay", "queue_id", "letter_id"),
+    Index(None, "letter_id"),
+)
+
+deliveries = Table(  # what a relay's log says became of a letter behind the relay: one row for each line that says so
+    "deliveries",
+    metadata,
+    _id(),
+    _ref("letter_id", "letters"),
+    _at("at"),  # by the log
+    _text("relay", None),
+    _text("queue_id", None),
+    _text("agent"),  # smtp, lmtp, local, virtual, qmgr ...; empty: the log does not say
+    _text("host"),  # to which it was passed on, with its address as the log has it
+    _text("dsn"),  # RFC 3463
+    _text("status", None),
+    _text("words"),  # of that host, cleaned and cut
+    _text("line", None),  # hex digest of a kept text: the line as it stood in the log
+    Column("mark", LargeBinary(32), nullable=False),  # what the line says, hashed: the same in every form of the log
+    _at("read_at"),
+    _at("weighed_at", null=True),  # when its letter was moved by it, or was found not to be
+    UniqueConstraint("letter_id", "mark"),
+    CheckConstraint("status IN ('queued', 'passed', 'sent', 'deferred', 'bounced', 'expired')", name="status"),
+    Index(None, "weighed_at"),
+)
+
+relay_log_places = Table(  # how far a log that is followed has been read
+    "relay_log_places",
+    metadata,
+    _id(),
+    _text("host", None),  # on which the file lies
+    _text("path", None),
+    _text("file", None),  # device:inode
+    Column("position", Id, nullable=False),  # bytes from its beginning, a whole number of lines
+    Column("head", LargeBinary(32), nullable=False),  # SHA-256 of the first bytes: an inode may come back
+    _at("at"),
+    UniqueConstraint("host", "path"),
+)
+
 # --- stops, approvals, the record ------------------------------------------------------------------------------------
 
 holds = Table(
