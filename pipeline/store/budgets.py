@@ -9,7 +9,7 @@ them; time in which nothing was asked is not saved up.  (A counter per clock hou
 end.)
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -17,6 +17,7 @@ from math import ceil
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline.store.db import chunks
 from pipeline.store.tables import budgets
 
 MICROSECOND = timedelta(microseconds=1)
@@ -80,20 +81,23 @@ class Ledger:
     `write` must be called before the transaction ends; without it nothing was taken.
     """
 
-    def __init__(self, connection: Connection, limits: Iterable[Limit]) -> None:
+    def __init__(self, connection: Connection, limits: Collection[Limit]) -> None:
         self._connection = connection
-        self._states = _locked(connection, {limit.key for limit in limits})
+        used = {limit.key: False for limit in limits}
+        used |= {limit.key: True for limit in limits if limit.interval or limit.per_day}
+        self._states = _locked(connection, [key for key in used if used[key]], [key for key in used if not used[key]])
         self._taken: set[str] = set()
 
     def reserve(self, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta) -> Reservation:
         """Take up to `count` acts from every limit at once, narrowest first, none later than `most_ahead` from now.
 
         Slots are taken ahead in the widest budget alone, the last.  A narrower one that has none by then is waited for:
-        to take a later slot of the wide budget for it would keep that time from all the others.
+        to take a later slot of the wide budget for it would keep that time from all the others.  Where the other side asked
+        us to wait (`postpone`), a limit of 0 waits as well.
         """
         granted, wait, key = self._quota(limits, count, now)
         span = "day" if key else ""
-        paces = [limit for limit in limits if limit.interval]
+        paces = [limit for limit in limits if limit.interval or (self._states[limit.key].next_at or now) > now]
         if not paces:
             self._take(limits, (now,) * granted, now)
             return Reservation((now,) * granted, wait, key, span)
@@ -102,7 +106,8 @@ class Ledger:
         if slowest is not paces[-1] and start > starts[-1]:
             return self._narrow(slowest, start, granted, (wait, key))
         step = max(limit.interval for limit in paces)
-        room = max((now + most_ahead - start) // step + 1, 0)
+        late = start - now - most_ahead
+        room = max(-late // step + 1, 0) if step else granted if late <= timedelta(0) else 0
         if room < granted:
             granted, wait, key, span = room, start + room * step - most_ahead, slowest.key, slowest.span
         slots = tuple(start + i * step for i in range(granted))
@@ -157,9 +162,8 @@ def reserve(
     connection: Connection, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta
 ) -> Reservation:
     """Take up to `count` acts from every limit at once, narrowest first, and write that down (Ledger.reserve)."""
-    real = [limit for limit in limits if limit.interval or limit.per_day]
-    ledger = Ledger(connection, real)
-    reservation = ledger.reserve(real, count, now, most_ahead)
+    ledger = Ledger(connection, limits)
+    reservation = ledger.reserve(limits, count, now, most_ahead)
     ledger.write()
     return reservation
 
@@ -168,34 +172,36 @@ def _used(state: _State, now: datetime) -> int:
     return state.used if state.day == f"{now:%Y-%m-%d}" else 0
 
 
-def _locked(connection: Connection, keys: Collection[str]) -> dict[str, _State]:
-    """Return budgets, made where they are new, locked until the transaction ends.
+def _locked(connection: Connection, keys: Collection[str], if_there: Collection[str] = ()) -> dict[str, _State]:
+    """Return budgets, locked until the transaction ends: `keys` are made where they are new, those `if_there` are not.
 
     Whoever takes of mail:KEY holds mail:all first, whether it has a limit or not: two transactions that lock several
     budgets, at several moments, cannot wait for one another.
     """
-    wide = {f"{kind}:all" for key in keys if (kind := key.split(":")[0]) == "mail"}
-    found = {**_lock(connection, wide), **_lock(connection, set(keys) - wide)}
-    return {key: found[key] for key in keys}
+    wanted = {*keys, *if_there}
+    wide = {"mail:all"} if any(key.startswith("mail:") for key in wanted) else set()
+    found = _lock(connection, wide, wide) | _lock(connection, wanted - wide, set(keys) - wide)
+    return {key: found.get(key, _State(None, "", 0)) for key in wanted}
 
 
-def _lock(connection: Connection, keys: Collection[str]) -> Mapping[str, _State]:
+def _lock(connection: Connection, keys: set[str], needed: set[str]) -> dict[str, _State]:
+    """Lock those of `keys` that are there, in one order; those that are needed are made."""
     if not keys:
         return {}
     columns = (budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
-    query = select(*columns).where(budgets.c.key.in_(sorted(keys))).order_by(budgets.c.key).with_for_update()
-    rows = connection.execute(query).all()
-    if len(rows) < len(keys):
+    query = select(*columns).order_by(budgets.c.key).with_for_update()
+    rows = [row for chunk in chunks(sorted(keys)) for row in connection.execute(query.where(budgets.c.key.in_(chunk)))]
+    if missing := sorted(needed - {row.key for row in rows}):
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        missing = sorted(set(keys) - {row.key for row in rows})
-        made = dialect.insert(budgets).on_conflict_do_nothing()
-        connection.execute(made, [{"key": key} for key in missing])
-        rows = connection.execute(query).all()
+        connection.execute(
+            dialect.insert(budgets).on_conflict_do_nothing(), [{"key": key} for key in missing]
+        )  # another worker may have made them since
+        rows += connection.execute(query.where(budgets.c.key.in_(missing))).all()
     return {row.key: _State(row.next_at, row.day, row.used) for row in rows}
 
 
 def postpone(connection: Connection, key: str, until: datetime) -> None:
     """Take nothing from a pace before `until`: the other side asked us to wait (429 Retry-After, 421)."""
-    _locked(connection, {key})
+    _locked(connection, [key])
     later = update(budgets).where(budgets.c.key == key)
     connection.execute(later.where((budgets.c.next_at.is_(None)) | (budgets.c.next_at < until)).values(next_at=until))

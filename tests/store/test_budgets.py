@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from pipeline.store.budgets import Ledger, Limit, Reservation, postpone, reserve
 from pipeline.store.db import Database
+from pipeline.store.tables import budgets
 
 AHEAD = timedelta(seconds=5)
 EVENING = datetime(2026, 3, 1, 23, 59, 59, 500_000, tzinfo=UTC)
@@ -194,6 +196,23 @@ def test_who_asks_us_to_wait_is_left_alone_until_then(db: Database, now: datetim
             postpone(connection, limit.key, at)
     assert ask(db, 1, now, limit, ahead=timedelta(seconds=2)).slots == ()
     assert ask(db, 1, now, limit).slots == (until,)
+
+
+def test_who_asks_us_to_wait_is_left_alone_without_a_limit_of_ours_too(db: Database, now: datetime) -> None:
+    relay, wide = Limit("mail:relay:r.example"), Limit("mail:all")
+    with db.write() as connection:
+        postpone(connection, relay.key, now + timedelta(seconds=60))
+    refused = ask(db, 1, now, relay, wide, ahead=timedelta(0))
+    assert (refused.slots, refused.wait, refused.key) == ((), now + timedelta(seconds=60), relay.key)
+    assert ask(db, 2, now, wide).slots == (now, now)
+    later = now + timedelta(seconds=60)
+    assert ask(db, 2, later, relay, wide).slots == (later, later)
+
+
+def test_a_limit_of_0_leaves_no_row(db: Database, now: datetime) -> None:
+    ask(db, 1, now, Limit("mail:domain:isp.example"), Limit("mail:all", 1.0))
+    with db.read() as connection:
+        assert list(connection.execute(select(budgets.c.key)).scalars()) == ["mail:all"]
 
 
 def test_workers_that_ask_at_once_share_what_there_is(db: Database, database_url: str, now: datetime) -> None:
