@@ -703,6 +703,48 @@ approvals = Table(
     CheckConstraint("method IN ('ssh', 'password', 'training')", name="method"),
 )
 
+golive_sheets = Table(
+    "golive_sheets",
+    metadata,
+    Column("sha256", LargeBinary(32), primary_key=True),  # of the sheet's bytes: what a yes to going live binds to
+    _ref("campaign_id", "campaigns"),
+    Column("binding_sha256", LargeBinary(32), nullable=False),  # of the campaign's settings and those of mail
+    _text("sheet", None),
+    _at("at"),
+    Index(None, "campaign_id"),
+)
+
+golive_words = Table(
+    "golive_words",
+    metadata,
+    _id(),
+    _ref("campaign_id", "campaigns"),
+    Column("sheet_sha256", LargeBinary(32), ForeignKey("golive_sheets.sha256"), nullable=True),
+    _ref("person_id", "persons", null=True),  # null only in an end
+    _text("by", None),
+    Column("accepted", SmallInteger, nullable=False),  # 0: an end; no word before it counts any more
+    _text("method", None),  # ssh, password, end
+    _text("signature"),
+    _at("at"),
+    CheckConstraint("method IN ('ssh', 'password', 'end')", name="method"),
+    CheckConstraint("(method = 'end') = (accepted = 0)", name="accepted"),
+    CheckConstraint("accepted = 0 OR (sheet_sha256 IS NOT NULL AND person_id IS NOT NULL)", name="given"),
+    Index(None, "campaign_id"),
+)
+
+golive_facts = Table(
+    "golive_facts",
+    metadata,
+    _id(),
+    _ref("campaign_id", "campaigns", null=True),  # null: of the whole installation
+    _text("item", None),  # of the checklist: backup, answers ...; relay: a test by `doctor relay`
+    _text("by", None),
+    _text("said"),  # hex digest of a kept text
+    _text("data", "{}"),  # canonical JSON: what a test found
+    _at("at"),
+    Index(None, "item", "at"),
+)
+
 texts = Table(
     "texts",
     metadata,
@@ -752,7 +794,15 @@ seals = Table(
 
 # --- rows that may not be changed ------------------------------------------------------------------------------------
 
-APPEND_ONLY = ("events", "template_revisions", "approvals", "seals")
+APPEND_ONLY = (
+    "events",
+    "template_revisions",
+    "approvals",
+    "seals",
+    "golive_sheets",
+    "golive_words",
+    "golive_facts",
+)
 
 SQLITE_TRIGGER = """CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
