@@ -51,25 +51,36 @@ class Planned:
 def new(path: Path) -> Planned:
     """Make the database, import the letter, create the campaign."""
     db = Database(f"sqlite:///{path}")
+    campaign_id, feed_id = prepare(db)
+    db.close()
+    return Planned(path, campaign_id, feed_id)
+
+
+def prepare(db: Database) -> tuple[int, int]:
+    """Bring an empty database to the shipped schema, with the letter and a campaign; returns the campaign and its feed."""
     migrate.upgrade(db, shipped("migrations"))
     feed, campaign_id, _ = set_up(db, clock())
     with db.write() as connection:
         held = select(tables.campaigns.c.settings).where(tables.campaigns.c.id == campaign_id)
         settings = json.loads(connection.execute(held).scalar_one()) | FORM
         connection.execute(tables.campaigns.update().values(settings=events.canonical(settings)))
-    db.close()
-    return Planned(path, campaign_id, feed.id)
+    return campaign_id, feed.id
 
 
 def plan_wave(planned: Planned, number: int, count: int) -> int:
     """Plan wave `number` of `count` notices, to contacts that had none before; returns its id."""
-    now = clock()
     with planned.open() as db, db.write() as connection:  # a connection of its own: bulk adding gives it a large cache
-        first = _add_contacts(connection, count, now)
-        cases = _add_cases(connection, planned, number, first, count, now)
-        wave_id = plan.add_wave(connection, planned.campaign_id, number, "first", {}, now, "system:bench")
-        order = {contact: KEYS.order("00", contact) for contact in cases}
-        plan.add_notices(connection, wave_id, planned.campaign_id, cases, order, KEYS)
+        return add_wave(connection, planned.campaign_id, planned.feed_id, number, count)
+
+
+def add_wave(connection: Connection, campaign_id: int, feed_id: int, number: int, count: int) -> int:
+    """Plan wave `number` of `count` notices in the caller's transaction; returns its id."""
+    now = clock()
+    first = _add_contacts(connection, count, now)
+    cases = _add_cases(connection, campaign_id, feed_id, number, first, count, now)
+    wave_id = plan.add_wave(connection, campaign_id, number, "first", {}, now, "system:bench")
+    order = {contact: KEYS.order("00", contact) for contact in cases}
+    plan.add_notices(connection, wave_id, campaign_id, cases, order, KEYS)
     return wave_id
 
 
@@ -93,11 +104,11 @@ def _add_contacts(connection: Connection, count: int, now: datetime) -> int:
 
 
 def _add_cases(
-    connection: Connection, planned: Planned, number: int, first: int, count: int, now: datetime
+    connection: Connection, campaign_id: int, feed_id: int, number: int, first: int, count: int, now: datetime
 ) -> dict[int, list[tuple[int, int, int, str]]]:
     """Add what was observed, and the cases with their checks; returns contact -> [(case, check, level, quoted)]."""
     snapshot = {
-        "feed_id": planned.feed_id,
+        "feed_id": feed_id,
         "sha256": number.to_bytes(32, "big"),
         "name": "hits.csv",
         "received_at": now,
@@ -115,7 +126,7 @@ def _add_cases(
     )
     insert_rows(connection, tables.observations, OBSERVATION, observed)
     state = (Exposure.OPEN.value, now, 1, CaseState.RESOLVED.value, now)
-    cases = ((case, planned.campaign_id, case, address, n, n, *state) for n, case, address, _ in places)
+    cases = ((case, campaign_id, case, address, n, n, *state) for n, case, address, _ in places)
     insert_rows(connection, tables.cases, CASE, cases)
     quoted = {case: f"[[{snapshot_id},{line}]]" for case, line in lines.items()}
     transcript = events.canonical({"groups": ["bench"], "level": "E1", "quoted": [], "reasons": [], "zones": []})
