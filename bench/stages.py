@@ -12,12 +12,11 @@ from bench.internet import bootstrap
 from bench.measured import Measured
 from pipeline.config import shipped
 from pipeline.data.topic import topics
-from pipeline.domain import Event, Go, Ready, Result, Send, Stop
+from pipeline.domain import Event
 from pipeline.engine import working
 from pipeline.follow.run import PlanSettings, plan_wave
 from pipeline.ingest.run import ingest
 from pipeline.net import dnsbl, names, rdap, smtp, whois
-from pipeline.net.edge import Edge
 from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings
 from pipeline.net.smtp import RelaySettings
@@ -119,9 +118,8 @@ def resolved(db: Database, worker_id: int, port: int) -> tuple[int, int]:
 def sent(db: Database, worker_id: int, port: int, keys: Keys) -> tuple[int, int]:
     """Hand the letters to the sandbox's mail server; returns (letters, transactions)."""
     relay = RelaySettings("127.0.0.1", port, tls="none", ehlo_name="bench.example", connections=10)
-    wire: Edge[Send | Go | Stop, Ready | Result] = Edge(smtp.relay(relay), 11)
     limits = SendSettings("bounces@agency.example", "relay", 10, 0, 0, 0, timedelta(hours=72), (".example",))
-    with wire:
+    with smtp.edge(relay) as wire:
         outcome = send(
             Sending(
                 db=db,

@@ -498,9 +498,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The time of the final dot is committed: body and dot may be written."""
+    """The time of the final dot is committed: body and dot may be written, not before `delay` seconds from now."""
 
     letter_id: int
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

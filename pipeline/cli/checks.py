@@ -225,7 +225,7 @@ def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:
     """The relay takes a connection, with the TLS and the log-in that sending would use."""
     relay = relay_settings(loaded)
     try:
-        tls = asyncio.run(_greet(replace(relay, timeout=min(relay.timeout, MOST_PATIENCE))))
+        tls = asyncio.run(smtp_session.greet(replace(relay, timeout=min(relay.timeout, MOST_PATIENCE))))
     except smtp_session.NotOpened as refused:
         yield Finding(
             "relay",
@@ -239,10 +239,3 @@ def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:
     else:
         shown = tls or words.text("no TLS")
         yield Finding("relay", Grade.OK, f"{relay.host}:{relay.port}, {shown}")
-
-
-async def _greet(settings: smtp_session.RelaySettings) -> str:
-    """Open a session as for letters, close it, and return the version of TLS (empty: none)."""
-    session = await smtp_session.open_session(settings, smtp_session.tls_context(settings))
-    await session.quit()
-    return session.tls

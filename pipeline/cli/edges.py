@@ -305,5 +305,4 @@ def relay_settings(loaded: Loaded) -> RelaySettings:
 
 
 def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
-    settings = relay_settings(loaded)
-    return Edge(smtp.relay(settings), settings.connections + 1)
+    return smtp.edge(relay_settings(loaded))

@@ -1,4 +1,4 @@
-"""One connection to the relay: set up by aiosmtplib, then spoken by hand, so that the final dot is ours to hold.
+"""A connection to the relay is set up by aiosmtplib and then taken over, so that the final dot is ours to hold.
 
 aiosmtplib connects, says EHLO, changes to TLS and logs in.  Then the transport is taken over: the library throws away
 what a server says out of turn, and cannot tell a connection lost before the final dot from one lost after it.
@@ -7,16 +7,15 @@ Standards: RFC 5321 (3.3, 4.5.3.2 time-outs), 2920, 3207, 4954.
 
 import asyncio
 import base64
+import contextlib
 import ssl
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import aiosmtplib
 
 from pipeline.domain import ConfigurationError
-from pipeline.net.smtp_wire import Reply, Wire, cleaned, dot_stuffed, reply_of
-
-_CHUNK = 65_536  # bytes; waiting is between two of them
+from pipeline.net.smtp_wire import Reply, cleaned, reply_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,89 +57,6 @@ class NotOpened(Exception):
         self.reply = reply
 
 
-class Session:
-    """An open connection, ready for letters, one at a time."""
-
-    def __init__(self, settings: RelaySettings, wire: Wire, extensions: frozenset[str], tls: str) -> None:
-        self.extensions = extensions  # in lower case: pipelining, 8bitmime, smtputf8, dsn, size
-        self.tls = tls
-        self.letters = 0
-        self._settings = settings
-        self._wire = wire
-        self._born = asyncio.get_running_loop().time()
-
-    @property
-    def fresh(self) -> bool:
-        """True if the next letter may use this connection: young, not worn out, and silent since the last reply."""
-        age = asyncio.get_running_loop().time() - self._born
-        worn = self.letters >= self._settings.max_letters_per_connection or age > self._settings.max_age
-        return self._wire.quiet and not worn
-
-    async def envelope(self, mail: bytes, rcpt: bytes) -> tuple[str, Reply]:
-        """Say MAIL, RCPT and, when both are accepted, DATA; returns the last stage and its reply, ("data", 354) if all
-        went well.  MAIL and RCPT share a packet where PIPELINING is offered; DATA never does, so that a refused
-        recipient leaves the connection usable."""
-        self.letters += 1
-        together = "pipelining" in self.extensions
-        self._wire.write(mail + rcpt if together else mail)
-        mailed = await self._wire.reply(self._settings.timeout)
-        if mailed.code // 100 != 2:
-            if together and mailed.code not in (0, 421):
-                await self._wire.reply(self._settings.timeout)  # RCPT's, which is bound to be a refusal
-            return "mail", mailed
-        if not together:
-            self._wire.write(rcpt)
-        named = await self._wire.reply(self._settings.timeout)
-        if named.code // 100 != 2:
-            return "rcpt", named
-        self._wire.write(b"DATA\r\n")
-        return "data", await self._wire.reply(self._settings.timeout)
-
-    async def until(self, decision: asyncio.Future[bool]) -> Reply | None:
-        """Wait for the decision; returns None once it is there, or what the relay said or did in the meantime."""
-        while self._wire.quiet and not decision.done():
-            either: set[asyncio.Future[Any]] = {decision, self._wire.news()}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return None if self._wire.quiet else await self._wire.reply(self._settings.timeout)
-
-    async def body(self, data: bytes) -> tuple[str, Reply]:
-        """Write the message and its final dot; returns ("dot", reply), or ("data", reply) if the dot was not written.
-
-        Once the dot may have left us, what comes back is ("dot", ...) whatever happens.
-        """
-        stuffed = dot_stuffed(data)
-        while len(stuffed) > _CHUNK:
-            self._wire.write(stuffed[:_CHUNK])
-            stuffed = stuffed[_CHUNK:]
-            if not await self._wire.written(
-                self._settings.timeout
-            ):  # refused or gone: without its dot it is no message
-                return "data", await self._wire.reply(self._settings.timeout)
-        self._wire.write(bytes(stuffed) + b".\r\n")
-        return "dot", await self._wire.reply(self._settings.dot_timeout)
-
-    async def reset(self) -> bool:
-        """Say RSET; returns True if the connection can take the next letter."""
-        self._wire.write(b"RSET\r\n")
-        return (await self._wire.reply(self._settings.timeout)).code == 250
-
-    async def quit(self) -> None:
-        """Say QUIT, wait a little for the answer, and close."""
-        if self._wire.quiet:
-            self._wire.write(b"QUIT\r\n")
-            await self._wire.reply(min(self._settings.timeout, 5.0))
-        await self.close()
-
-    async def close(self) -> None:
-        """Close at once: what is not written yet is never written."""
-        self._wire.abort()
-        await asyncio.wait({self._wire.closed}, timeout=self._settings.timeout)
-
-    def abort(self) -> None:
-        """As `close`, without waiting for it."""
-        self._wire.abort()
-
-
 def tls_context(settings: RelaySettings) -> ssl.SSLContext | None:
     """Return what STARTTLS will use, or None for `none`.  Raises ConfigurationError if `ca_file` cannot be used."""
     if settings.tls == "none":
@@ -158,8 +74,28 @@ def tls_context(settings: RelaySettings) -> ssl.SSLContext | None:
         ) from error
 
 
-async def open_session(settings: RelaySettings, context: ssl.SSLContext | None) -> Session:
-    """Connect, EHLO, STARTTLS and AUTH as the settings say.  Raises NotOpened."""
+async def connected(
+    settings: RelaySettings, context: ssl.SSLContext | None
+) -> tuple[asyncio.Transport, frozenset[str], str]:
+    """Connect, EHLO, STARTTLS and AUTH as the settings say, and take the connection over from the library.
+
+    Returns the transport, the extensions offered (in lower case: pipelining, 8bitmime, smtputf8, dsn, size) and the
+    version of TLS (empty: none).  Whoever gets it sets a protocol of its own at once.  Raises NotOpened.
+    """
+    client, version = await _opened(settings, context)
+    return cast(asyncio.Transport, client.transport), frozenset(client.esmtp_extensions), version
+
+
+async def greet(settings: RelaySettings) -> str:
+    """Connect as for letters, say QUIT, and return the version of TLS (empty: none).  Raises NotOpened."""
+    client, version = await _opened(settings, tls_context(settings))
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
+        await client.quit(timeout=min(settings.timeout, 5.0))
+    _drop(client)
+    return version
+
+
+async def _opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tuple[aiosmtplib.SMTP, str]:
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -189,8 +125,7 @@ async def open_session(settings: RelaySettings, context: ssl.SSLContext | None) 
             await client.login(settings.username, settings.password)
         if not client.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
-        wire = Wire(cast(asyncio.Transport, client.transport))
-        return Session(settings, wire, frozenset(client.esmtp_extensions), version)
+        return client, version
     except (aiosmtplib.SMTPException, OSError) as error:
         _drop(client)
         raise NotOpened(stage, _reply_of(error, settings)) from error

@@ -1,17 +1,16 @@
-"""The bytes of one SMTP connection: whole replies in, commands and messages out, on a transport that was taken over.
+"""Reading the replies of an SMTP server.  Pure: bytes in, a reply out.
 
-Nothing here raises because of what the other side does: what is no reply, or no reply in time, is a Reply with code 0.
-Standards: RFC 5321 (4.2 replies, 4.5.2 dot-stuffing).
+Nothing hostile comes through: a reply is bounded, its text is one line that prints, and what is no reply is a ValueError.
+A relay says the same few words all day: a reply of one line is read once and remembered.
+Standards: RFC 5321 4.2 (replies), RFC 2034 (enhanced codes).
 """
 
-import asyncio
 import re
-from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_REPLY = 32_768  # bytes; a real EHLO has a few thousand
 LONGEST_TEXT = 500  # characters kept of a reply
-_UNASKED = 8  # replies that nobody asked for, before we stop listening
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\n]*))?\r?\n")
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
@@ -26,127 +25,48 @@ class Reply:
     text: str = ""
 
 
-class Wire(asyncio.Protocol):
-    """The bytes of a connection: reads whole replies, and knows whether all that was written has left this process."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._received = bytearray()
-        self._replies: deque[Reply] = deque()
-        self._over = ""  # why no more replies will come
-        self._full = False
-        self._news = self._loop.create_future()
-        self.closed = self._loop.create_future()
-        # The loop tells us to pause as soon as it has to keep bytes back; 1 and not 0, which its TLS takes for "always".
-        transport.set_write_buffer_limits(high=1, low=0)
-        transport.set_protocol(self)
-
-    @property
-    def quiet(self) -> bool:
-        """True if the relay has neither spoken nor hung up since its last reply was read."""
-        return not (self._replies or self._received or self._over or self._transport.is_closing())
-
-    def news(self) -> asyncio.Future[None]:
-        """A future that is done at the next thing that happens."""
-        if self._news.done():
-            self._news = self._loop.create_future()
-        return self._news
-
-    def write(self, data: bytes | memoryview) -> None:
-        if not self._over:
-            self._transport.write(data)
-
-    async def written(self, seconds: float) -> bool:
-        """Wait until all bytes have been handed to the system; returns False if the relay spoke, hung up or was too
-        slow before that."""
-        await asyncio.sleep(0)  # so that what has come in by now is seen
-        try:
-            async with asyncio.timeout(seconds):
-                while self._full and self.quiet:
-                    await self.news()
-        except TimeoutError:
-            self._end(f"the message was not taken within {seconds:g} s")
-        return self.quiet
-
-    async def reply(self, seconds: float) -> Reply:
-        """Return the next reply, or one with code 0 if there is none within `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not (self._replies or self._over):
-                    await self.news()
-        except TimeoutError:
-            self._end(f"no reply within {seconds:g} s")
-        return self._replies.popleft() if self._replies else Reply(0, "", self._over)
-
-    def abort(self) -> None:
-        self._end("closed by us")
-        self._transport.abort()
-
-    def _end(self, why: str) -> None:
-        self._over = self._over or why
-        self._tell()
-
-    def _tell(self) -> None:
-        if not self._news.done():
-            self._news.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        if self._over:
-            return
-        self._received += data
-        try:
-            while (found := next_reply(self._received)) is not None:
-                reply, length = found
-                self._replies.append(reply)
-                del self._received[:length]
-                if len(self._replies) > _UNASKED:
-                    raise ValueError("replies that nobody asked for")
-        except ValueError as error:
-            self._end(f"not understood: {error}")
-        self._tell()
-
-    def eof_received(self) -> bool:
-        self._end("the relay closed the connection")
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(f"the connection was lost: {cleaned(str(exc))}" if exc else "the relay closed the connection")
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        self._tell()
-
-
-def next_reply(received: bytes | bytearray) -> tuple[Reply, int] | None:
-    """Return the first reply in `received` and its length, or None if it is not complete yet (RFC 5321 4.2.1).
+def next_reply(received: bytes | bytearray, start: int = 0) -> tuple[Reply, int] | None:
+    """Return the reply that begins at `start` and where it ends, or None if it is not complete yet (RFC 5321 4.2.1).
 
     Raises ValueError for what is no reply: no code, a code below 200 or above 599, lines with different codes, no end.
     """
-    lines: list[str] = []
-    codes: set[bytes] = set()
-    at = 0
-    while (end := received.find(b"\n", at)) >= 0:
-        match = _LINE.match(received, at)
-        if match is None:
-            raise ValueError(cleaned(received[at:end].decode("utf-8", "replace"))[:80])
-        at = match.end()
-        if at > LONGEST_REPLY:
+    at = start
+    while (end := received.find(b"\n", at) + 1) > 0:
+        if received[at + 3 : at + 4] != b"-":
+            whole = bytes(received[start:end])
+            return (_one_line(whole) if at == start else _several(whole)), end
+        _parts(bytes(received[at:end]))
+        at = end
+        if at - start > LONGEST_REPLY:
             raise ValueError("too long")
-        codes.add(match[1])
-        lines.append(cleaned((match[3] or b"").decode("utf-8", "replace")))
-        if match[2] != b"-":
-            if len(codes) > 1:
-                raise ValueError("one reply with several codes")
-            return reply_of(int(match[1]), lines), at
-    if len(received) > LONGEST_REPLY:
+    if len(received) - start > LONGEST_REPLY:
         raise ValueError("too long")
     return None
+
+
+@lru_cache(maxsize=256)
+def _one_line(line: bytes) -> Reply:
+    code, text = _parts(line)
+    return reply_of(code, [text])
+
+
+def _several(lines: bytes) -> Reply:
+    parts = [_parts(line + b"\n") for line in lines.split(b"\n")[:-1]]
+    if len({code for code, _ in parts}) > 1:
+        raise ValueError("one reply with several codes")
+    if len(lines) > LONGEST_REPLY:
+        raise ValueError("too long")
+    return reply_of(parts[0][0], [text for _, text in parts])
+
+
+def _parts(line: bytes) -> tuple[int, str]:
+    """Return the code and the cleaned text of one line of a reply."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ValueError(cleaned(line.decode("utf-8", "replace"))[:80])
+    if len(line) > LONGEST_REPLY:
+        raise ValueError("too long")
+    return int(match[1]), cleaned((match[3] or b"").decode("utf-8", "replace"))
 
 
 def reply_of(code: int, lines: list[str]) -> Reply:
@@ -160,9 +80,7 @@ def reply_of(code: int, lines: list[str]) -> Reply:
 
 def cleaned(text: str) -> str:
     """Return text from outside as one line without anything that does not print."""
-    return "".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST_TEXT]).strip()[:LONGEST_TEXT]
-
-
-def dot_stuffed(data: bytes) -> memoryview:
-    """Return the message with every line that begins with a dot given one more (RFC 5321 4.5.2)."""
-    return memoryview((b"." if data.startswith(b".") else b"") + data.replace(b"\r\n.", b"\r\n.."))
+    text = text[: 4 * LONGEST_TEXT].rstrip("\r")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text.strip()[:LONGEST_TEXT]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.net.smtp_wire import LONGEST_REPLY, LONGEST_TEXT, Reply, cleaned, dot_stuffed, next_reply
+from pipeline.net.smtp_command import wire_form
+from pipeline.net.smtp_wire import LONGEST_REPLY, LONGEST_TEXT, Reply, cleaned, next_reply
 
 PIECES = st.sampled_from(
     [b"250", b"550", b"199", b"-", b" ", b"\r\n", b"\n", b"\r", b"2.0.0", b"5.1.1 ", b"\x00", b"\xff"]
@@ -97,7 +98,7 @@ def test_text_from_outside_is_one_line_that_prints(text: str, clean: str) -> Non
 @given(st.lists(st.sampled_from([b".", b"\r\n", b"a", b"\n"]), max_size=20).map(b"".join))
 def test_a_stuffed_message_holds_no_line_of_one_dot_and_is_undone_by_taking_one_off(data: bytes) -> None:
     message = data + b"\r\n"
-    stuffed = bytes(dot_stuffed(message))
+    stuffed = wire_form(message)
     lines = stuffed.split(b"\r\n")
     assert b"." not in lines
     assert b"\r\n".join(line.removeprefix(b".") for line in lines) == message

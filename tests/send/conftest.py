@@ -69,7 +69,7 @@ class Post:
             dot_timeout=self.timeout,
             backoff=0.01,
         )
-        return Edge(smtp.relay(settings), self.connections + 1)
+        return smtp.edge(settings)
 
     def sending(self, db: Database, wire: Edge[Any, Any], worker: int, **changes: Any) -> Sending:
         values: dict[str, Any] = {

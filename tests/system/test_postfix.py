@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain import Go, Ready, Result, Send
-from pipeline.net.edge import Edge
-from pipeline.net.smtp import Answer, Message, RelaySettings, relay
+from pipeline.net.smtp import RelaySettings, edge
 from pipeline.sandbox.mail_rules import BOUNCE, REFUSE, Rule
 from pipeline.sandbox.mail_server import MailServer, serve
 from pipeline.sandbox.thread import in_thread
@@ -42,6 +41,7 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_recipient_restrictions = {restrictions}
+smtpd_data_restrictions = reject_unauth_pipelining
 alias_maps =
 alias_database =
 local_recipient_maps =
@@ -149,15 +149,13 @@ def answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 def hand_over(settings: RelaySettings, *letters: Send) -> dict[int, Result]:
     results: dict[int, Result] = {}
-    with Edge[Message, Answer](relay(settings), size=len(letters)) as edge:
-        for letter in letters:
-            edge.ask(letter)
+    with edge(settings) as wire:
+        wire.tell_all(letters)
         for _ in range(600):
-            for answer in edge.take(0.1):
+            for answer in wire.take(0.1):
                 if isinstance(answer, Ready):
-                    edge.tell_all([Go(answer.letter_id)])
+                    wire.tell_all([Go(answer.letter_id)])
                 else:
-                    edge.done()
                     results[answer.letter_id] = answer
             if len(results) == len(letters):
                 return results
