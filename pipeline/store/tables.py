@@ -97,6 +97,16 @@ budgets = Table(
     Column("used", Integer, nullable=False, server_default="0"),
 )
 
+mail_domains = Table(
+    "mail_domains",
+    metadata,
+    Column("domain", Text, primary_key=True),  # of a recipient, lower-cased A-labels
+    _text("mx_group", None),  # whose servers take its mail: a name of data/mx_groups.toml, a domain, or itself
+    _text("route", None),  # mx, address, null_mx, none, unknown (net/mx.py)
+    _at("asked_at"),
+    _at("until"),  # is looked up again after that
+)
+
 # --- what public databases say ---------------------------------------------------------------------------------------
 
 feeds = Table(
