@@ -5,14 +5,26 @@ Nothing here is secret: secrets come from the credential file alone, and are nev
 written from this model (config_text.py), and a test keeps them equal.
 """
 
+import re
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.data.quiet_days import quiet_days
 from pipeline.domain import ConfigurationError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -174,9 +186,55 @@ class DkimSection(Section):
     ed25519_selector: str = Field("", description="the same for dkim_ed25519_key; many receivers check RSA alone")
 
 
+def _days(value: list[str]) -> list[str]:
+    for text in value:
+        quiet_days(text)
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError('a time zone is named as IANA has it, for example "America/Toronto"') from None
+    return value
+
+
+def _hour(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{2}:[0-9]{2}", value):
+        raise ValueError('an hour of the day is written as "08:00" or "17:30"')
+    return value
+
+
+Hour = Annotated[time, BeforeValidator(_hour)]
+
+
+class WindowSection(Section):
+    letters: Literal["always", "working_hours"] = Field(
+        "always",
+        description="when they may leave; working_hours: Monday to Friday, or as the recipient's country has it",
+    )
+    opens: Hour = Field(time(8), description="by the recipient's clock")
+    closes: Hour = Field(time(17), description="in a country of several time zones, both hold in all of them")
+    holidays: bool = Field(True, description="a holiday there is no working day")
+    quiet_days: Annotated[list[str], AfterValidator(_days)] = Field(
+        [], description='nothing leaves then, whatever the hour: "12-24/01-02" of every year, "2027-03-01" of one'
+    )
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="the time zone of recipients whose country is not known"
+    )
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:
+            raise ValueError("opens is to be earlier in the day than closes")
+        return self
+
+
 class MailSection(Section):
     relay: RelaySection = RelaySection()
     dkim: DkimSection = DkimSection()
+    window: WindowSection = WindowSection()
     sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
     rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")
     per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")

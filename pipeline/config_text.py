@@ -1,6 +1,6 @@
 """config.example.toml, written from the settings model: every key, its default, and what it means."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -94,6 +94,8 @@ def toml(value: Any) -> str:
     """Return a value as TOML text.  Raises TypeError for what the settings do not use."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, time):
+        return f'"{value:%H:%M}"'
     if isinstance(value, timedelta):
         return toml(length(value))
     if isinstance(value, int | float):

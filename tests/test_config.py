@@ -48,6 +48,14 @@ def test_a_limit_that_is_set_for_one_registry_leaves_the_others_theirs(tmp_path:
         ("[mail]\nfresh_for = 3", "mail.fresh_for: "),
         ("[feeds.a]\nparser = 'ip_port'", "feeds.a.lawful_basis: "),
         ("datbase = 1", "datbase: no such setting"),
+        ('[mail.window]\nletters = "sometimes"', "mail.window.letters"),
+        ('[mail.window]\nopens = "8"', "mail.window.opens"),  # not eight seconds past midnight
+        ("[mail.window]\nopens = 08:00:00", "mail.window.opens"),
+        ('[mail.window]\ncloses = "25:00"', "mail.window.closes"),
+        ('[mail.window]\nopens = "17:00"', "mail.window: "),
+        ('[mail.window]\nquiet_days = ["24 December"]', "mail.window.quiet_days"),
+        ('[mail.window]\nzone = "Mars/Olympus"', "mail.window.zone"),
+        ('[mail.window]\nzone = "../../etc/passwd"', "mail.window.zone"),
     ],
 )
 def test_a_wrong_setting_names_its_path(tmp_path: Path, text: str, path: str) -> None:
