@@ -6,27 +6,17 @@ Safe to repeat: a claimed letter is not due; what is not committed was never han
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from pipeline.domain import (
-    NO_WISH,
-    CaseState,
-    Event,
-    Exposure,
-    IntegrityFailure,
-    LetterState,
-    RefusedBySafety,
-    Send,
-    Wish,
-)
+from pipeline.domain import Event, IntegrityFailure, RefusedBySafety, Send
 from pipeline.send.dkim import header_block, signature_lines
-from pipeline.send.gate import CaseNow, Decision, Gate, decide
+from pipeline.send.gate import Decision, Gate
 from pipeline.send.head import head
+from pipeline.send.judge import judge
 from pipeline.send.work import BY, Sending
-from pipeline.store import budgets, lives, preferences, waves
+from pipeline.store import budgets, lives, waves
 from pipeline.store import send as store
 from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection
@@ -64,7 +54,7 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
     found = store.due(connection, list(sending), now, room + LOOK_AHEAD)
     ready: list[tuple[store.Due, datetime]] = []
     wait, why = None, ""
-    for due, decision in _gates(run, connection, sending, found, now):
+    for due, decision in judge(connection, sending, found, run.settings, now, set()):
         if len(ready) == room:
             break
         settled = _settle(run, connection, due, decision, now)
@@ -79,63 +69,6 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             wait, why = slot.wait, slot.key
             break
     return Claimed(_intend(run, connection, ready, now), wait, why, exhausted=not found)
-
-
-def _gates(
-    run: Sending,
-    connection: Connection,
-    sending: Mapping[int, dict[str, Any]],
-    found: Sequence[store.Due],
-    now: datetime,
-) -> list[tuple[store.Due, Decision]]:
-    """Put each due letter to the gate, with suppressions, exclusions, evidence and wishes as they are now.
-
-    Of several letters to a contact that asked for few, one is judged at a time: the next, once that one is on record.
-    """
-    closed = store.excluded_ranges(connection, now) + store.suppressed_ranges(connection)
-    cases = store.cases_of(connection, [due.notice_id for due in found])
-    suppressed = store.suppressed(connection, [due.mailbox for due in found], now)
-    first = store.first_attempts(connection, [due.id for due in found if due.state is LetterState.DEFERRED])
-    wishes = _wishes(connection, {due.contact_id for due in found}, now)
-    decisions, judged = [], set()
-    for due in found:
-        wish = wishes.get(due.contact_id, NO_WISH)
-        if wish.cadence and due.contact_id in judged:
-            continue
-        judged.add(due.contact_id)
-        known = [
-            CaseNow(
-                case["id"],
-                CaseState(case["state"]),
-                Exposure(case["exposure"]),
-                case["exposure_at"],
-                store.within(case["address"], closed),
-            )
-            for case in cases[due.notice_id]
-        ]
-        decision = decide(
-            due.mailbox,
-            known,
-            training=sending[due.wave_id]["mode"] == "training",
-            guests=run.settings.guests,
-            suppressed=suppressed.get(due.mailbox, ""),
-            first_attempt_at=first.get(due.id),
-            now=now,
-            fresh_for=run.settings.fresh_for,
-            wish=wish,
-        )
-        decisions.append((due, decision))
-    return decisions
-
-
-def _wishes(connection: Connection, contact_ids: set[int], now: datetime) -> dict[int, Wish]:
-    """Return what those contacts asked for that asked for anything, and when a letter last left for those that want few."""
-    asked = preferences.of_many(connection, contact_ids, now)
-    last = store.last_left(connection, sorted(contact for contact, wish in asked.items() if wish.cadence_days))
-    return {
-        contact: Wish(wish.inhibited_until, timedelta(days=wish.cadence_days), last.get(contact))
-        for contact, wish in asked.items()
-    }
 
 
 def _settle(

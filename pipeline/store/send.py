@@ -197,15 +197,17 @@ def first_attempts(connection: Connection, letter_ids: Sequence[int]) -> dict[in
     return {row["letter_id"]: row["started_at"] for row in rows(connection, query)}
 
 
-def last_left(connection: Connection, contact_ids: Sequence[int]) -> dict[int, datetime]:
+def last_left(connection: Connection, contact_ids: Sequence[int], *, lock: bool = True) -> dict[int, datetime]:
     """Return when each contact had its last letter, of any campaign, one that is being sent at this moment too.
 
-    Until the transaction ends no other worker may ask the same of these contacts: two letters cannot both be the first.
+    With `lock` no other worker may ask the same of these contacts until the transaction ends: two letters cannot both be
+    the first.
     """
     found: dict[int, datetime] = {}
     for chunk in chunks(contact_ids):
         locked = select(contacts.c.id).where(contacts.c.id.in_(chunk)).order_by(contacts.c.id)
-        connection.execute(locked.with_for_update())
+        if lock:
+            connection.execute(locked.with_for_update())
         query = (
             select(letters.c.contact_id, func.max(func.coalesce(attempts.c.dot_at, attempts.c.started_at)).label("at"))
             .join(attempts, attempts.c.letter_id == letters.c.id)
