@@ -1,11 +1,11 @@
-"""Holds: stops set by a person, on everything, a campaign, a wave, a contact or a domain.
+"""Holds: stops set by a person, or by the brakes, on everything, a campaign, a wave, a contact or a domain.
 
 Reads and writes: holds, and an event for each that is placed or released; contacts' mailboxes, domains and reasons stand in
 events only as ids and kept texts.  Safe to repeat: a hold in force is not placed again.  store/send.py reads holds again in
 the transaction that claims a letter: after a hold commits, at most one letter per open connection still completes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,8 @@ from pipeline.store.tables import campaigns as campaign_table
 from pipeline.store.tables import contacts, holds
 from pipeline.store.tables import waves as wave_table
 
+PLACED_BY_PROGRAM = ("system:brakes", "system:canary")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -30,13 +32,26 @@ class Scope:
     domain: str = ""
 
 
-def hold(connection: Connection, scope: Scope, reason: str, now: datetime, by: str) -> int | None:
-    """Stop; returns the hold's id, or None if one of exactly this scope is in force already."""
-    if of_scope(connection, scope):
+def hold(
+    connection: Connection,
+    scope: Scope,
+    reason: str,
+    now: datetime,
+    by: str,
+    *,
+    why: str = "asked",
+    data: Mapping[str, Any] | None = None,
+) -> int | None:
+    """Stop; returns the hold's id, or None if one of exactly this scope is in force already.
+
+    One that the program placed (store/brakes.py: `why` is its code, `data` the numbers) does not stand for a person's: what
+    a person holds stays held when the other is released.
+    """
+    if of_scope(connection, scope, but_by=() if by in PLACED_BY_PROGRAM else PLACED_BY_PROGRAM):
         return None
     values = {**asdict(scope), "reason": reason, "by": by, "at": now}
     hold_id = int(connection.execute(insert(holds).values(**values).returning(holds.c.id)).scalar_one())
-    _tell(connection, "hold.placed", [hold_id], scope, reason, now, by)
+    _tell(connection, "hold.placed", [hold_id], scope, reason, now, by, why, data)
     return hold_id
 
 
@@ -47,9 +62,14 @@ def release(connection: Connection, scope: Scope, reason: str, now: datetime, by
         raise NotFound(
             "No such hold is in force", "a hold is ended by the same options that placed it", "Run: tocsin holds"
         )
+    end(connection, ids, scope, reason, now, by)
+    return ids
+
+
+def end(connection: Connection, ids: Sequence[int], scope: Scope, reason: str, now: datetime, by: str) -> None:
+    """End these holds, all of one scope."""
     connection.execute(update(holds).where(holds.c.id.in_(ids)).values(released_at=now, released_by=by))
     _tell(connection, "hold.released", ids, scope, reason, now, by)
-    return ids
 
 
 def scope_of(connection: Connection, campaign: str, wave: int, mailbox: str, domain: str) -> Scope:
@@ -98,19 +118,28 @@ def held(connection: Connection) -> list[dict[str, Any]]:
     return rows(connection, query)
 
 
-def of_scope(connection: Connection, scope: Scope) -> list[int]:
-    """Return the ids of the holds of exactly this scope that are in force."""
+def of_scope(connection: Connection, scope: Scope, but_by: Collection[str] = ()) -> list[int]:
+    """Return the ids of the holds of exactly this scope that are in force, but for those placed by some."""
     same = [holds.c[n] == v if v is not None else holds.c[n].is_(None) for n, v in asdict(scope).items()]
-    query = select(holds.c.id).where(*same, holds.c.released_at.is_(None)).order_by(holds.c.id)
+    query = select(holds.c.id).where(*same, holds.c.released_at.is_(None), holds.c.by.not_in(but_by))
+    query = query.order_by(holds.c.id)
     return list(connection.execute(query.with_for_update()).scalars())
 
 
 def _tell(
-    connection: Connection, what: str, ids: Sequence[int], scope: Scope, reason: str, now: datetime, by: str
+    connection: Connection,
+    what: str,
+    ids: Sequence[int],
+    scope: Scope,
+    reason: str,
+    now: datetime,
+    by: str,
+    why: str = "asked",
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    data = {"wave": scope.wave_id, "contact": scope.contact_id}
+    data = {"wave": scope.wave_id, "contact": scope.contact_id, **(more or {})}
     kept = {"reason": events.keep_text(connection, "reason", reason, now)}
     if scope.domain:
         kept["domain"] = events.keep_text(connection, "domain", scope.domain, now)
-    entries = [events.Entry(what, "hold", i, scope.campaign_id, "asked", {**data, **kept}) for i in ids]
+    entries = [events.Entry(what, "hold", i, scope.campaign_id, why, {**data, **kept}) for i in ids]
     events.write(connection, entries, now, by)
