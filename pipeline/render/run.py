@@ -140,7 +140,8 @@ def _bytes(again: Again, sign: Sign | None) -> bytes:
 def _written(notice: Notice, again: Again, body: bytes) -> Written:
     choice = again.choice
     locales = ",".join(choice.locales)
-    return Written(notice, body, again.message_id, locales, choice.rule, again.form.stored(), body_hash(body))
+    form_, country = again.form.stored(), again.values.country
+    return Written(notice, body, again.message_id, locales, choice.rule, form_, body_hash(body), country)
 
 
 def _drafted(

@@ -61,7 +61,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A notice's letter.  `body_hash` is what DKIM signs of its body; without one it is made when it is signed."""
+    """A notice's letter.  `body_hash` is what DKIM signs of its body; without one it is made when it is signed.
+
+    `country` is where most of its cases' networks are registered: letters leave in the working hours there.
+    """
 
     notice: Notice
     body: bytes
@@ -70,6 +73,7 @@ class Written:
     language_rule: str
     form: str
     body_hash: bytes | None = None
+    country: str = ""
 
 
 def planned_waves(connection: Connection) -> list[int]:
@@ -255,6 +259,7 @@ def _letter(item: Written, digest: bytes, now: datetime) -> dict[str, Any]:
         "message_id": item.message_id,
         "locales": item.locales,
         "language_rule": item.language_rule,
+        "country": item.country,
         "form": item.form,
         "send_order": item.notice.send_order,
         "created_at": now,

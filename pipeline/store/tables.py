@@ -594,6 +594,7 @@ letters = Table(
     _text("message_id", None),
     _text("locales", None),
     _text("language_rule", None),
+    _text("country"),  # where the networks of most of its cases are registered; empty: not known
     _text("form", "{}"),  # JSON: which parts it has and headers it was asked to bear, as when it was written
     Column("send_order", Id, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),

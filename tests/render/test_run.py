@@ -125,6 +125,16 @@ def test_the_networks_contact_is_told_of_its_network_in_the_language_of_its_coun
 
 
 @pytest.mark.usefixtures("ready")
+def test_the_country_of_the_network_stands_with_the_letter_for_the_hours_in_which_it_may_leave(
+    db: Database, now: datetime
+) -> None:
+    plan(db, now)
+    written(db, now)
+    with db.read() as connection:
+        assert connection.execute(select(t.letters.c.country)).scalar_one() == "US"
+
+
+@pytest.mark.usefixtures("ready")
 def test_another_than_the_networks_contact_is_not_told_that_it_is_one(db: Database, now: datetime) -> None:
     with db.write() as connection:
         connection.execute(update(t.netblock_contacts).values(tier=int(Tier.CERT)))
