@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, CaseState, Event, LetterState
@@ -38,6 +38,7 @@ from pipeline.store.tables import (
 from pipeline.store.workers import free
 
 DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+WINDOW = "window"  # why an approved letter waits: the window of its recipient's country is shut
 LEVEL = 3  # of zlib: a tenth more bytes than at 6, in a third of the time
 LEFT = (  # the contact has it, may have it, or is about to have it
     LetterState.CLAIMED.value,
@@ -64,6 +65,7 @@ class Due:
     approved_sha256: bytes
     attempts: int
     body_hash: bytes | None = None
+    country: str = ""
 
 
 def _held(now: datetime) -> ColumnElement[bool]:
@@ -110,6 +112,7 @@ def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: i
             bytes(row["approved_sha256"]),
             row["attempts"],
             None if row["body_hash"] is None else bytes(row["body_hash"]),
+            row["country"],
         )
         for row in rows(connection, query)
     ]
@@ -223,6 +226,25 @@ def postpone(connection: Connection, letter_id: int, until: datetime) -> None:
     connection.execute(update(letters).where(letters.c.id == letter_id).values(due_at=until))
 
 
+def put_off(connection: Connection, wave_ids: Sequence[int], country: str, now: datetime, until: datetime) -> int:
+    """Make all letters of waves to a country that are due now due later: its window is shut.  Returns how many.
+
+    What another worker has in hand is left to it: neither waits for the other.  Why a letter was deferred stays with it.
+    """
+    wanted = select(letters.c.id).where(
+        letters.c.wave_id.in_(wave_ids),
+        letters.c.state.in_(DUE),
+        or_(letters.c.due_at.is_(None), letters.c.due_at <= now),
+        letters.c.country == country,
+    )
+    ids = list(connection.execute(wanted.with_for_update(skip_locked=True)).scalars())
+    reason = case((letters.c.state == LetterState.APPROVED, WINDOW), else_=letters.c.reason)
+    for chunk in chunks(ids):
+        later = update(letters).where(letters.c.id.in_(chunk))
+        connection.execute(later.values(due_at=until, reason=reason))
+    return len(ids)
+
+
 def read_bodies(connection: Connection, digests: Collection[bytes]) -> dict[bytes, bytes]:
     """Return stored letters by their SHA-256."""
     query = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(digests))
@@ -234,7 +256,7 @@ def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now
     claims: dict[int, int] = {}
     for chunk in chunks(letter_ids):
         taken = update(letters).where(letters.c.id.in_(chunk))
-        taken = taken.values(worker_id=worker_id, claim=letters.c.claim + 1, attempts=letters.c.attempts + 1)
+        taken = taken.values(worker_id=worker_id, claim=letters.c.claim + 1, attempts=letters.c.attempts + 1, reason="")
         claims.update((row.id, row.claim) for row in connection.execute(taken.returning(letters.c.id, letters.c.claim)))
     lives.advance(connection, letter_ids, Event.LETTER_CLAIMED, now, by)
     return Lease(worker_id, claims)
