@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
 from pipeline.send.dkim import DkimKeys
+from pipeline.send.windows import ALWAYS, WindowRules
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 from pipeline.store.lives import Lease
@@ -29,6 +30,7 @@ class SendSettings:
     per_domain_rate: float
     fresh_for: timedelta
     guests: tuple[str, ...]
+    window: WindowRules = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
