@@ -15,6 +15,7 @@ from pipeline.send.dkim import header_block, signature_lines
 from pipeline.send.gate import Decision, Gate
 from pipeline.send.head import head
 from pipeline.send.judge import judge
+from pipeline.send.put_off import in_window
 from pipeline.send.work import BY, Sending
 from pipeline.store import budgets, lives, waves
 from pipeline.store import send as store
@@ -52,9 +53,10 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
                 f"Wave {wave['number']} of {wave['campaign']} may not be sent", objection, "Have it approved again."
             )
     found = store.due(connection, list(sending), now, room + LOOK_AHEAD)
+    in_hours = in_window(connection, list(sending), found, run.settings.window, now)
     ready: list[tuple[store.Due, datetime]] = []
     wait, why = None, ""
-    for due, decision in judge(connection, sending, found, run.settings, now, set()):
+    for due, decision in judge(connection, sending, in_hours, run.settings, now, set()):
         if len(ready) == room:
             break
         settled = _settle(run, connection, due, decision, now)
