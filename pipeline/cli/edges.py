@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.cli import show, words
 from pipeline.cli.context import Ground, clock
 from pipeline.config import Loaded
+from pipeline.data.quiet_days import quiet_days
 from pipeline.data.topic import Topic, topics
 from pipeline.data.zone import Zone, live_zone, zones
 from pipeline.domain import (
@@ -41,6 +42,7 @@ from pipeline.resolve.run import ResolveSettings
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
 from pipeline.send.run import SendSettings
+from pipeline.send.windows import WindowRules
 from pipeline.store import bootstrap, netblocks, overrides, routes
 from pipeline.store.keys import Keys, keys_of
 from pipeline.verify.run import ZoneUse
@@ -283,6 +285,19 @@ def send_settings(loaded: Loaded) -> SendSettings:
         per_domain_rate=mail.per_domain_rate,
         fresh_for=mail.fresh_for,
         guests=tuple(loaded.settings.safety.guests),
+        window=window_rules(loaded),
+    )
+
+
+def window_rules(loaded: Loaded) -> WindowRules:
+    window = loaded.settings.mail.window
+    return WindowRules(
+        working_hours=window.letters == "working_hours",
+        opens=window.opens,
+        closes=window.closes,
+        holidays=window.holidays,
+        quiet=tuple(map(quiet_days, window.quiet_days)),
+        elsewhere=window.zone,
     )
 
 
