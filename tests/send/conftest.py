@@ -18,6 +18,7 @@ from pipeline.sandbox.mail_rules import Rule
 from pipeline.sandbox.mail_server import MailServer
 from pipeline.sandbox.thread import in_thread
 from pipeline.send.run import Outcome, Sending, SendSettings, send
+from pipeline.send.windows import ALWAYS, WindowRules
 from pipeline.store import workers
 from pipeline.store.db import Connection, Database, rows
 from tests.seed import KEYS
@@ -46,6 +47,7 @@ class Post:
     objection: str = ""
     rewrites: list[int] = field(default_factory=list)
     timeout: float = 5.0
+    window: WindowRules = ALWAYS
 
     def send(self, db: Database, **changes: Any) -> Outcome:
         """One run of the stage, as a worker of its own."""
@@ -84,6 +86,7 @@ class Post:
                 per_domain_rate=0.0,
                 fresh_for=self.fresh_for,
                 guests=self.guests,
+                window=self.window,
             ),
             "keys": KEYS,
             "worker_id": worker,
