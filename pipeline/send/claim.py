@@ -16,7 +16,7 @@ from pipeline.send.gate import Decision, Gate
 from pipeline.send.head import head
 from pipeline.send.judge import judge
 from pipeline.send.put_off import in_window
-from pipeline.send.work import BY, Sending
+from pipeline.send.work import BY, Sending, UnderWay
 from pipeline.store import budgets, lives, waves
 from pipeline.store import send as store
 from pipeline.store.budgets import Limit
@@ -24,6 +24,7 @@ from pipeline.store.db import Connection
 
 LOOK_AHEAD = 5  # letters put to the gate beyond those that there is room for
 AHEAD = timedelta(seconds=2)  # a slot further away than that is not taken yet
+EARLIER = timedelta(seconds=1)  # than the slot of its dot the envelope of a letter may be said
 ENDS = {
     Gate.WITHDRAW: Event.LETTER_WITHDRAWN,
     Gate.SUPPRESS: Event.LETTER_SUPPRESSED,
@@ -42,8 +43,8 @@ class Claimed:
 
 
 def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) -> Claimed:
-    """Claim as many letters as connections are free, each with its gate, its slot and its written intent."""
-    room = run.settings.connections - len(run.under_way)
+    """Claim as many letters as there is room for, each with its gate, its slot and its written intent."""
+    room = run.room
     if room <= 0 or (before.wait is not None and before.wait > now):
         return Claimed((), before.wait, before.why)
     sending = {wave["id"]: wave for wave in waves.sending(connection)}
@@ -119,7 +120,8 @@ def _intend(
         top = _top(run, due, bodies[due.sha256], slot, seal)
         data = top + bodies[due.sha256]
         sender = run.keys.envelope_sender(run.settings.sender, due.id)
-        letters.append(Send(due.id, 0, sender, due.recipient, data, max((slot - now).total_seconds(), 0.0)))
+        delay = max((slot - now - EARLIER).total_seconds(), 0.0)
+        letters.append(Send(due.id, 0, sender, due.recipient, data, delay))
         values.append(
             {
                 "letter_id": due.id,
@@ -132,7 +134,7 @@ def _intend(
                 "started_at": now,
             }
         )
-        run.under_way[due.id] = lease
+        run.under_way[due.id] = UnderWay(lease.claims[due.id], slot)
     ids = store.intend(connection, values)
     return tuple(replace(letter, attempt_id=i, envid=f"{i}") for letter, i in zip(letters, ids, strict=True))
 

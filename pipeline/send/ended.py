@@ -20,13 +20,26 @@ from pipeline.store.lives import Lease
 
 
 def commit_dots(run: Sending, connection: Connection, ready: Sequence[Ready], now: datetime) -> list[Go | Stop]:
-    """Commit to the final dots of letters whose relay said 354, but for those that a hold has come to cover."""
-    held = store.held_among(connection, [r.letter_id for r in ready], now) if ready else set()
-    go = [r for r in ready if r.letter_id not in held]
+    """Commit to the final dots of letters whose relay said 354 and whose slots have come, but for those that a hold has
+    come to cover.
+
+    The others wait: for a hold nothing has been said of them, and the next round asks again.
+    """
+    for said in ready:
+        if letter := run.under_way.get(said.letter_id):  # else it has ended since
+            letter.attempt_id, letter.asked = said.attempt_id, True
+    waiting = [(letter.slot, letter_id) for letter_id, letter in run.under_way.items() if letter.asked]
+    granted, run.dots_at = run.spacing.due(waiting, now)
+    held = store.held_among(connection, [letter_id for letter_id, _ in granted], now) if granted else set()
+    go = {letter_id: run.under_way[letter_id] for letter_id, _ in granted if letter_id not in held}
     if go:
-        claims = {r.letter_id: run.under_way[r.letter_id].claims[r.letter_id] for r in go}
-        store.write_dot(connection, [r.attempt_id for r in go], Lease(run.worker_id, claims), now)
-    return [Stop(r.letter_id) if r.letter_id in held else Go(r.letter_id) for r in ready]
+        lease = Lease(run.worker_id, {letter_id: letter.claim for letter_id, letter in go.items()})
+        store.write_dot(connection, [letter.attempt_id for letter in go.values()], lease, now)
+    for letter_id, _ in granted:
+        run.under_way[letter_id].asked = False
+    return [
+        Stop(letter_id) if letter_id in held else Go(letter_id, (at - now).total_seconds()) for letter_id, at in granted
+    ]
 
 
 def write_replies(run: Sending, connection: Connection, results: Sequence[Result], now: datetime) -> None:
@@ -45,13 +58,11 @@ def write_replies(run: Sending, connection: Connection, results: Sequence[Result
         _hear_of_the_relay(run, connection, result, judgement, now)
         run.tally[judgement.kind.value] += 1
     store.record_replies(connection, [_reply(result, kinds[result.letter_id], now) for result in results])
-    claims = {letter: run.under_way[letter].claims[letter] for letter in said}
-    lease = Lease(run.worker_id, claims)
+    lease = Lease(run.worker_id, {letter: run.under_way[letter].claim for letter in said})
     for (kind, why, due_at), ids in fates.items():
         _move(connection, kind, why, due_at, ids, said, lease, now)
     for letter in said:
         run.under_way.pop(letter)
-    run.wire.done(len(said))
 
 
 def _move(
@@ -108,6 +119,8 @@ def _hear_of_the_relay(
     """Slow down where the relay asks for it, and count what it says against us rather than against a letter."""
     if judgement.scope is Scope.RELAY and result.reply:
         budgets.postpone(connection, f"mail:relay:{run.settings.relay}", now + timedelta(seconds=60))
+    if judgement.kind is Kind.RELEASED and judgement.scope is Scope.LETTER:
+        return  # we stopped it ourselves
     about_us = judgement.scope is Scope.US or (judgement.kind is Kind.RELEASED and judgement.scope is Scope.RELAY)
     run.refusals_of_us = run.refusals_of_us + 1 if about_us else 0
     run.last_words = f"{result.relay} at {result.stage}: {result.reply or ''} {result.enhanced} {result.text}".strip()

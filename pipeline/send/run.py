@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.domain import Event, Ready, Result, Stop, TryAgain
+from pipeline.domain import Event, Go, Ready, Result, Stop, TryAgain
 from pipeline.send.claim import Claimed, claim
 from pipeline.send.ended import commit_dots, write_replies
 from pipeline.send.work import BY
@@ -88,16 +88,22 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
 
 
 def _round(run: Sending, claimed: Claimed) -> Claimed:
-    """Listen once, write down what was heard and who is next, then tell the edge."""
+    """Listen once, write down what was heard and who is next, then tell the edge.
+
+    Letters are told before the dots of others: a dot may take the commands of the next letter along, whose attempt is
+    in the same commit.
+    """
     answers = run.wire.take(_patience(run, claimed))
     with run.db.write() as connection:
         now = run.clock()
-        messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
-        claimed = Claimed(exhausted=True) if _unwanted(run) else claim(run, connection, claimed, now)
-    run.wire.tell_all(messages)
-    for letter in claimed.letters:
-        run.wire.ask(letter)
+        if _unwanted(run):
+            claimed = Claimed(exhausted=True)
+            messages: list[Go | Stop] = [Stop(letter_id) for letter_id in run.under_way]  # too late after a Go
+        else:
+            messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
+            claimed = claim(run, connection, claimed, now)
+    run.wire.tell_all([*claimed.letters, *messages])
     return claimed
 
 
@@ -106,11 +112,12 @@ def _unwanted(run: Sending) -> bool:
 
 
 def _patience(run: Sending, claimed: Claimed) -> float:
-    """Return how many seconds to listen before looking for more letters."""
-    if len(run.under_way) >= run.settings.connections or (run.under_way and claimed.exhausted):
+    """Return how many seconds to listen before a dot or a further letter may be due."""
+    times = [at for at in (run.dots_at, claimed.wait if run.room > 0 else None) if at is not None]
+    if times:
+        return min(max((min(times) - run.clock()).total_seconds(), 0.0), 0.5)
+    if run.room <= 0 or (run.under_way and claimed.exhausted):
         return 0.5
-    if claimed.wait is not None:
-        return min(max((claimed.wait - run.clock()).total_seconds(), 0.0), 0.5)
     return 0.02 if run.under_way else 0.0
 
 

@@ -1,21 +1,26 @@
-"""What one run of sending is given, and where it stands: the letters under way, the tally, what the relay said of us."""
+"""What one run of sending is given, and where it stands: the letters under way, the tally, what the relay said of us.
+
+What is under way is bounded by `MOST_FOR_EACH` letters for each connection: one whose dot waits for its reply, and behind
+it one that is on its way to the relay.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
 from pipeline.send.dkim import DkimKeys
+from pipeline.send.spacing import Spacing
 from pipeline.send.windows import ALWAYS, WindowRules
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
-from pipeline.store.lives import Lease
 from pipeline.store.seals import newest_head
 
 BY = "tocsin"
+MOST_FOR_EACH = 2  # letters under way for each connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,16 @@ class Signing:
 
 
 @dataclass(slots=True)
+class UnderWay:
+    """A letter in the edge: the claim under which it is there, the slot of its dot, whether the relay waits for it."""
+
+    claim: int
+    slot: datetime
+    attempt_id: int = 0
+    asked: bool = False  # and no word of ours has followed
+
+
+@dataclass(slots=True)
 class Sending:
     """One run: what it was given, and what is under way."""
 
@@ -57,8 +72,18 @@ class Sending:
     signing: Signing | None = None  # letters leave without a signature
     newest_seal: Callable[[Connection], str] = newest_head  # hexadecimal; empty as long as nothing is sealed
     unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
-    under_way: dict[int, Lease] = field(default_factory=dict)
+    under_way: dict[int, UnderWay] = field(default_factory=dict)
+    spacing: Spacing = field(default_factory=Spacing)
+    dots_at: datetime | None = None  # when the next dot may be committed of those that the relay waits for
     tally: Counter[str] = field(default_factory=Counter)
     refusals_of_us: int = 0
     last_words: str = ""
     total: int = 0
+
+    def __post_init__(self) -> None:
+        self.spacing.rate = self.settings.rate
+
+    @property
+    def room(self) -> int:
+        """How many letters more may be under way."""
+        return MOST_FOR_EACH * self.settings.connections - len(self.under_way)
