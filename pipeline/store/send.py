@@ -390,6 +390,12 @@ def abandoned(connection: Connection, now: datetime) -> tuple[list[int], list[in
     return safe, unknown, [row["attempt_id"] for row in found]
 
 
+def waits_for(connection: Connection, wave_ids: Sequence[int]) -> str:
+    """Return why the letter that is due next waits: `window`, the reply that deferred it, or nothing."""
+    query = select(letters.c.reason).where(letters.c.wave_id.in_(wave_ids), letters.c.state.in_(DUE))
+    return str(connection.execute(query.order_by(letters.c.due_at).limit(1)).scalar() or "")
+
+
 def next_due(connection: Connection, wave_ids: Sequence[int]) -> datetime | None:
     """Return when the next letter of these waves is due, or None if none is left to send."""
     query = select(letters.c.due_at).where(letters.c.wave_id.in_(wave_ids), letters.c.state.in_(DUE))
