@@ -54,6 +54,7 @@ def send(run: Sending) -> Outcome:
         waves.finish(connection, run.clock(), BY)
         ids = [wave["id"] for wave in waves.sending(connection)]
         left = store.left(connection, ids)
+        why = why or store.waits_for(connection, ids)
         wait = wait or store.next_due(connection, ids)
     return Outcome(dict(run.tally), left, wait, why)
 
