@@ -190,6 +190,7 @@ LETTER_REASONS = {
     "worker_died": "the process that sent it died",
     "inhibited": "its contact wants no letter before a later day",
     "too_soon": "its contact had a letter not long ago, and asked for fewer",
+    "window": "it is outside the recipient's working hours, or a quiet day",
 }
 
 OBJECTIONS = {
