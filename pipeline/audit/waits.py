@@ -55,6 +55,7 @@ class Figures:
     held_deliveries: Sequence[int]
     budgets: Sequence[Row]
     domains_waiting: tuple[int, datetime | None]
+    shut: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,10 @@ WAITS = {
     "letter.later": (
         "{campaign}, wave {wave}: {count} letter is tried later.",
         "{campaign}, wave {wave}: {count} letters are tried later.",
+    ),
+    "letter.window": (
+        "{campaign}, wave {wave}: {count} letter waits, outside its recipient's working hours or on a quiet day.",
+        "{campaign}, wave {wave}: {count} letters wait, outside their recipients' working hours or on a quiet day.",
     ),
     "letter.uncertain": (
         "Whether {count} letter arrived is not known; a person must say.",
@@ -201,9 +206,14 @@ def _letters(figures: Figures) -> Iterator[Wait]:
         which = {"campaign": wave["campaign"], "wave": wave["number"]}
         if due := sum(row["due"] for row in mine):
             yield Wait("letter.due", {**which, "count": due}, "tocsin run")
-        if later := sum(row["letters"] - row["due"] for row in mine):
+        shut = [row for row in figures.shut if row["wave_id"] == wave["id"]]
+        waiting = sum(row["letters"] for row in shut)
+        if later := sum(row["letters"] - row["due"] for row in mine) - waiting:
             at = min((row["next_at"] for row in mine if row["next_at"] is not None), default=None)
             yield Wait("letter.later", {**which, "count": later}, "tocsin run", at)
+        if waiting:
+            opens = min(row["opens_at"] for row in shut)
+            yield Wait("letter.window", {**which, "count": waiting}, "tocsin run", opens)
     unknown = sum(row["letters"] for row in figures.letters if row["state"] == "uncertain")
     if unknown:
         yield Wait(

@@ -27,6 +27,7 @@ from pipeline.store import verify as verify_store
 from pipeline.store import waves
 from pipeline.store.resolve import DueCase
 from pipeline.store.resolve import due_count as contacts_due
+from pipeline.store.send import WINDOW
 from pipeline.store.verify import due_count as checks_due
 from pipeline.verify.level import claim_of, speaks_of
 from pipeline.verify.policy import best_level, reachable
@@ -173,6 +174,11 @@ def sent(outcome: Outcome) -> list[str]:
     if outcome.left and outcome.wait is not None:
         if outcome.wait <= clock():
             lines.append(words.text("a hold covers what is left: {command}", command="tocsin holds"))
+        elif outcome.why == WINDOW:
+            until = show.instant(outcome.wait)
+            lines.append(
+                words.text("outside the recipients' working hours, or on a quiet day, until {time}", time=until)
+            )
         else:
             lines.append(words.text("it goes on at {time}", time=show.instant(outcome.wait)))
     return lines

@@ -8,11 +8,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from pipeline.domain import CaseState, LetterState, Verdict, WaveState
 from pipeline.store.db import rows
 from pipeline.store.plan import UNFINISHED
+from pipeline.store.send import WINDOW
 from pipeline.store.tables import (
     approvals,
     attempts,
@@ -78,16 +79,32 @@ def notice_count(connection: Connection, campaign_ids: Collection[int]) -> int:
 
 
 def letters_by_state(connection: Connection, wave_ids: Collection[int], now: datetime) -> Rows:
-    """Return for each wave and state of its letters: how many, how many of them are due, and when the next one is."""
+    """Return for each wave and state of its letters: how many, how many of them are due, and when the next one is.
+
+    Of those that wait for a window `shut` tells.
+    """
     due = and_(letters.c.state.in_([LetterState.APPROVED.value, LetterState.DEFERRED.value]), letters.c.due_at <= now)
     query = select(
         letters.c.wave_id,
         letters.c.state,
         func.count().label("letters"),
         func.count().filter(due).label("due"),
-        func.min(letters.c.due_at).filter(letters.c.due_at > now).label("next_at"),
+        func.min(letters.c.due_at).filter(letters.c.due_at > now, ~_shut(now)).label("next_at"),
     ).where(letters.c.wave_id.in_(list(wave_ids)))
     return rows(connection, query.group_by(letters.c.wave_id, letters.c.state).order_by("wave_id", "state"))
+
+
+def shut(connection: Connection, wave_ids: Collection[int], now: datetime) -> Rows:
+    """Return for each of these waves whose letters wait for a window: how many do, and when the first window opens."""
+    query = select(
+        letters.c.wave_id, func.count().label("letters"), func.min(letters.c.due_at).label("opens_at")
+    ).where(letters.c.wave_id.in_(list(wave_ids)), _shut(now))
+    return rows(connection, query.group_by(letters.c.wave_id).order_by("wave_id"))
+
+
+def _shut(now: datetime) -> ColumnElement[bool]:
+    """The condition that a letter waits until people where it goes are at work (store/send.py put_off)."""
+    return and_(letters.c.state == LetterState.APPROVED, letters.c.reason == WINDOW, letters.c.due_at > now)
 
 
 def withheld(connection: Connection, wave_ids: Collection[int]) -> Rows:
