@@ -17,13 +17,11 @@ from pipeline.send.head import head
 from pipeline.send.judge import judge
 from pipeline.send.put_off import in_window
 from pipeline.send.work import BY, Sending, UnderWay
-from pipeline.store import budgets, lives, waves
+from pipeline.store import lives, waves
 from pipeline.store import send as store
-from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection
 
 LOOK_AHEAD = 5  # letters put to the gate beyond those that there is room for
-AHEAD = timedelta(seconds=2)  # a slot further away than that is not taken yet
 EARLIER = timedelta(seconds=1)  # than the slot of its dot the envelope of a letter may be said
 ENDS = {
     Gate.WITHDRAW: Event.LETTER_WITHDRAWN,
@@ -55,23 +53,26 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             )
     found = store.due(connection, list(sending), now, room + LOOK_AHEAD)
     in_hours = in_window(connection, list(sending), found, run.settings.window, now)
+    turns = run.pacing.turns(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now)
     ready: list[tuple[store.Due, datetime]] = []
-    wait, why = None, ""
     for due, decision in judge(connection, sending, in_hours, run.settings, now, set()):
         if len(ready) == room:
             break
+        if turns.must_wait(due):
+            continue
+        if turns.takes_no_mail(due):
+            decision = Decision(Gate.WITHDRAW, "no_mail")
         settled = _settle(run, connection, due, decision, now)
         if settled is None:
             continue
-        slot = budgets.reserve(connection, _limits(run, due), 1, now, AHEAD)
-        if slot.slots:
-            ready.append((settled, slot.slots[0]))
-        elif slot.key.startswith("mail:domain:"):
-            store.postpone(connection, due.id, slot.wait or now + AHEAD)
-        else:
-            wait, why = slot.wait, slot.key
+        slot = turns.take(due)
+        if slot is not None:
+            ready.append((settled, slot))
+        elif turns.wait is not None:
             break
-    return Claimed(_intend(run, connection, ready, now), wait, why, exhausted=not found)
+    turns.write()
+    exhausted = not found and turns.wait is None
+    return Claimed(_intend(run, connection, ready, now), turns.wait, turns.why, exhausted)
 
 
 def _settle(
@@ -94,16 +95,6 @@ def _settle(
         body_hash = run.signing.body_hash(body) if run.signing is not None else None
         return store.shrink(connection, due, body, decision.dropped or {}, now, BY, body_hash)
     return due
-
-
-def _limits(run: Sending, due: store.Due) -> list[Limit]:
-    """Return the budgets of one letter, narrowest first."""
-    domain = due.mailbox.rsplit("@", 1)[-1]
-    return [
-        Limit(f"mail:domain:{domain}", run.settings.per_domain_rate),
-        Limit(f"mail:relay:{run.settings.relay}", run.settings.rate),
-        Limit("mail:all", run.settings.rate, run.settings.per_day),
-    ]
 
 
 def _intend(

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.domain import Event, Go, Ready, Result, Stop
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
 from pipeline.send.work import BY, Sending
-from pipeline.store import budgets, lives
+from pipeline.store import lives
 from pipeline.store import send as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
@@ -117,8 +117,7 @@ def _hear_of_the_relay(
     run: Sending, connection: Connection, result: Result, judgement: Judgement, now: datetime
 ) -> None:
     """Slow down where the relay asks for it, and count what it says against us rather than against a letter."""
-    if judgement.scope is Scope.RELAY and result.reply:
-        budgets.postpone(connection, f"mail:relay:{run.settings.relay}", now + timedelta(seconds=60))
+    run.pacing.slow(connection, result.letter_id, judgement.scope, result.reply, run.settings.relay, now)
     if judgement.kind is Kind.RELEASED and judgement.scope is Scope.LETTER:
         return  # we stopped it ourselves
     about_us = judgement.scope is Scope.US or (judgement.kind is Kind.RELEASED and judgement.scope is Scope.RELAY)

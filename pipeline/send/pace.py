@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pipeline.store.budgets import Limit, Reservation
 
 WIDE = ("mail:relay:", "mail:all")  # budgets that all letters of a run share: without a slot none of them can go
+NARROW = 3  # of the limits of a letter: those of some letters alone
 BOX = "mail:box"  # one letter per mailbox: no budget, it is read from the letters that left
 WAITS = "limit:"  # begins the reason of a letter that waits for a limit of its own
 
@@ -41,6 +42,9 @@ class Pace:
     domain: Rates = Rates()
     box_every: timedelta = timedelta(0)
     warm_up: Mapping[int, int] = field(default_factory=dict)
+
+
+NO_LIMIT = Pace()
 
 
 def limits(pace: Pace, relay: str, domain: str, group: str, campaign_id: int, relay_cap: int = 0) -> list[Limit]:

@@ -7,13 +7,15 @@ it one that is on its way to the relay.
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
 from pipeline.send.dkim import DkimKeys
+from pipeline.send.pace import NO_LIMIT, Pace
 from pipeline.send.spacing import Spacing
+from pipeline.send.turns import Pacing
 from pipeline.send.windows import ALWAYS, WindowRules
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
@@ -36,6 +38,13 @@ class SendSettings:
     fresh_for: timedelta
     guests: tuple[str, ...]
     window: WindowRules = ALWAYS
+    pace: Pace = NO_LIMIT  # all other limits
+
+    @property
+    def paces(self) -> Pace:
+        """All limits, with the plain ones of everything and of a domain."""
+        every = replace(self.pace.every, per_second=self.rate, per_day=self.per_day)
+        return replace(self.pace, every=every, domain=replace(self.pace.domain, per_second=self.per_domain_rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Sending:
     unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
     under_way: dict[int, UnderWay] = field(default_factory=dict)
     spacing: Spacing = field(default_factory=Spacing)
+    pacing: Pacing = field(default_factory=Pacing)
     dots_at: datetime | None = None  # when the next dot may be committed of those that the relay waits for
     tally: Counter[str] = field(default_factory=Counter)
     refusals_of_us: int = 0

@@ -88,29 +88,34 @@ class Ledger:
         self._states = _locked(connection, [key for key in used if used[key]], [key for key in used if not used[key]])
         self._taken: set[str] = set()
 
-    def reserve(self, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta) -> Reservation:
+    def reserve(
+        self, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta, narrow: int | None = None
+    ) -> Reservation:
         """Take up to `count` acts from every limit at once, narrowest first, none later than `most_ahead` from now.
 
-        Slots are taken ahead in the widest budget alone, the last.  A narrower one that has none by then is waited for:
-        to take a later slot of the wide budget for it would keep that time from all the others.  Where the other side asked
-        us to wait (`postpone`), a limit of 0 waits as well.
+        Slots are taken ahead in wide budgets alone.  The first `narrow` of them, or all but the last, are waited for where
+        they have none by then: to take a later slot of the wide ones would keep that time from all the others.  Where the
+        other side asked us to wait (`postpone`), a limit of 0 waits as well.
         """
         granted, wait, key = self._quota(limits, count, now)
         span = "day" if key else ""
-        paces = [limit for limit in limits if limit.interval or (self._states[limit.key].next_at or now) > now]
-        if not paces:
+        starts = [(max(self._states[limit.key].next_at or now, now), limit) for limit in limits]
+        narrow = max(len(limits) - 1, 0) if narrow is None else narrow
+        wide_start, slowest = max(starts[narrow:], key=lambda found: found[0], default=(now, None))
+        start, blocking = max(starts[:narrow], key=lambda found: found[0], default=(now, None))
+        if blocking is not None and start > wide_start:
+            return self._narrow(blocking, start, granted, (wait, key))
+        paces = [limit for limit in limits if limit.interval]
+        if slowest is None or (not paces and wide_start == now):
             self._take(limits, (now,) * granted, now)
             return Reservation((now,) * granted, wait, key, span)
-        starts = [max(self._states[limit.key].next_at or now, now) for limit in paces]
-        start, slowest = max(zip(starts, paces, strict=True), key=lambda found: found[0])
-        if slowest is not paces[-1] and start > starts[-1]:
-            return self._narrow(slowest, start, granted, (wait, key))
-        step = max(limit.interval for limit in paces)
-        late = start - now - most_ahead
+        step = max((limit.interval for limit in paces), default=timedelta(0))
+        late = wide_start - now - most_ahead
         room = max(-late // step + 1, 0) if step else granted if late <= timedelta(0) else 0
         if room < granted:
-            granted, wait, key, span = room, start + room * step - most_ahead, slowest.key, slowest.span
-        slots = tuple(start + i * step for i in range(granted))
+            slowest = max(paces, key=lambda limit: limit.interval) if room else slowest
+            granted, wait, key, span = room, wide_start + room * step - most_ahead, slowest.key, slowest.span
+        slots = tuple(wide_start + i * step for i in range(granted))
         self._take(limits, slots, now)
         return Reservation(slots, wait, key, span, slowest.interval)
 
@@ -137,8 +142,9 @@ class Ledger:
                 state = replace(state, next_at=slots[-1] + limit.interval)
             if limit.per_day:
                 state = replace(state, day=f"{now:%Y-%m-%d}", used=_used(state, now) + len(slots))
-            self._states[limit.key] = state
-            self._taken.add(limit.key)
+            if limit.interval or limit.per_day:
+                self._states[limit.key] = state
+                self._taken.add(limit.key)
 
     def write(self) -> None:
         """Write down what was taken."""

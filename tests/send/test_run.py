@@ -378,7 +378,7 @@ def test_the_rate_is_kept_by_slots_that_every_worker_shares(db: Database, post: 
         p.rate = 0.001
         outcome = p.send(db)
         assert outcome.tally == {"handed": 1}
-        assert (outcome.left, outcome.why) == (4, "mail:relay:relay")
+        assert (outcome.left, outcome.why) == (4, "mail:all/second")
         assert outcome.wait is not None
         assert outcome.wait > p.clock() + timedelta(seconds=900)
         p.clock.now += timedelta(seconds=500)

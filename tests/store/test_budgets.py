@@ -216,7 +216,7 @@ def test_a_limit_of_0_leaves_no_row(db: Database, now: datetime) -> None:
 
 
 def test_workers_that_ask_at_once_share_what_there_is(db: Database, database_url: str, now: datetime) -> None:
-    limits = (Limit("mail:all", per_second=50.0), Limit("mail:relay:r.example", per_day=60))
+    limits = (Limit("mail:relay:r.example", per_day=60), Limit("mail:all", per_second=50.0))
     slots: list[datetime] = []
     start = threading.Barrier(2)
 

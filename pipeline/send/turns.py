@@ -1,0 +1,180 @@
+"""Whose turn it is: which of the letters that are due have a slot in every limit they must keep, and when the others do.
+
+Reads: budgets, letters that left, what is known of recipients' domains.  Writes, within the caller's transaction: slots
+taken, letters put back until a limit of their own has one.  A letter takes all its slots or none.  Safe to repeat: what is
+not committed was not taken, and what this run remembers only spares work.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from pipeline.send import pace, warmup
+from pipeline.send.mail_servers import TAKES_NONE, MailServers
+from pipeline.send.pace import BOX, WAITS, Pace
+from pipeline.send.replies import FIRST_WAIT, Scope
+from pipeline.store import budgets, mail_domains, turns
+from pipeline.store import send as store
+from pipeline.store.budgets import Ledger, Limit, Reservation
+from pipeline.store.db import Connection
+from pipeline.store.mail_domains import MailDomain, domain_of
+
+AHEAD = timedelta(seconds=2)  # a slot further away than that is not taken yet
+LOOK_UP = timedelta(seconds=1)  # until then the answer about a domain may have come
+FURTHEST = timedelta(minutes=10)  # put back no further than that beyond a limit's next slot: limits are changed
+SOON = timedelta(minutes=2)  # a letter due sooner than that is waited for
+BREATH = timedelta(seconds=1)  # while it is, other letters are looked for that often
+RELAY_PAUSE = timedelta(seconds=60)  # after a 421, a 454, or words about the rate
+
+
+@dataclass(slots=True)
+class Pacing:
+    """What a run remembers from one claim to the next."""
+
+    servers: MailServers = field(default_factory=MailServers)
+    _behind: dict[str, datetime] = field(default_factory=dict)  # the last turn given out, by limit
+    _later: list[tuple[datetime, str]] = field(default_factory=list)  # a heap: when letters put back are due, and why
+    _domains: dict[int, str] = field(default_factory=dict)  # of letters that have a slot
+    _first_left: datetime | None = None
+    _asked_on: date | None = None
+
+    def turns(
+        self,
+        connection: Connection,
+        limits: Pace,
+        relay: str,
+        wave_ids: Sequence[int],
+        found: Sequence[store.Due],
+        now: datetime,
+    ) -> "Turns":
+        """Return the turns of the letters found due, their limits locked until the transaction ends."""
+        self.servers.look_ahead(connection, wave_ids, now)
+        cap = self._relay_cap(connection, limits, relay, now)
+        known = self.servers.of(connection, {domain_of(due.mailbox) for due in found}, now)
+        contacts = sorted({due.contact_id for due in found})
+        left = store.last_left(connection, contacts) if limits.box_every and contacts else {}
+        return Turns(connection, self, limits, relay, cap, found, known, left, now)
+
+    def put_back(self, answer: Reservation, now: datetime) -> datetime:
+        """Return when a letter is due again that has no slot now: behind those that wait for the same limit already.
+
+        Each is due when its own slot comes, so that none is looked at again and again.
+        """
+        first = answer.wait or now + AHEAD
+        last = self._behind.get(answer.key, first - answer.step)
+        turn = max(first, min(last + answer.step, first + FURTHEST))
+        self._behind[answer.key] = turn
+        return turn
+
+    def remember(self, at: datetime, why: str) -> None:
+        heapq.heappush(self._later, (at, why))
+
+    def later(self, now: datetime) -> tuple[datetime, str] | None:
+        """Return when the next letter is due that this run put back, and why; None if there is none."""
+        while self._later and self._later[0][0] <= now:
+            heapq.heappop(self._later)
+        return self._later[0] if self._later else None
+
+    def has_slot(self, letter_id: int, domain: str) -> None:
+        self._domains[letter_id] = domain
+
+    def slow(self, connection: Connection, letter_id: int, scope: Scope, reply: int, relay: str, now: datetime) -> None:
+        """Slow down what a reply to a letter speaks of: the relay, or for now the recipient's domain (4yz alone)."""
+        domain = self._domains.pop(letter_id, "")
+        if scope is Scope.RELAY and reply:
+            budgets.postpone(connection, f"mail:relay:{relay}", now + RELAY_PAUSE)
+        elif scope is Scope.RECIPIENT_DOMAIN and reply // 100 == 4 and domain:
+            budgets.postpone(connection, f"mail:domain:{domain}", now + FIRST_WAIT)
+
+    def _relay_cap(self, connection: Connection, limits: Pace, relay: str, now: datetime) -> int:
+        """Return today's quota of the warm-up; until a first letter left, the record is asked once a day."""
+        if not limits.warm_up:
+            return 0
+        today = now.astimezone(UTC).date()
+        if self._first_left is None and self._asked_on != today:
+            self._first_left, self._asked_on = mail_domains.first_left(connection, relay), today
+        return warmup.cap(limits.warm_up, warmup.day(self._first_left, now))
+
+
+class Turns:
+    """The turns of letters found due together, taken one after the other and written once, by `write`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        pacing: Pacing,
+        limits: Pace,
+        relay: str,
+        cap: int,
+        found: Sequence[store.Due],
+        known: dict[str, MailDomain | None],
+        left: dict[int, datetime],
+        now: datetime,
+    ) -> None:
+        self._connection, self._pacing, self._pace, self._now = connection, pacing, limits, now
+        self._known, self._left = known, left
+        self._limits: dict[int, list[Limit]] = {}
+        for due in found:
+            domain = domain_of(due.mailbox)
+            answer = known[domain]
+            group = answer.mx_group if answer is not None else domain
+            self._limits[due.id] = pace.limits(limits, relay, domain, group, due.campaign_id, cap)
+        self._ledger = Ledger(connection, [limit for each in self._limits.values() for limit in each])
+        self._put_back: list[tuple[int, datetime, str]] = []
+        self.wait: datetime | None = None  # when to look again: no letter at all can go before
+        self.why = ""
+
+    def must_wait(self, due: store.Due) -> bool:
+        """True for a letter that is put back before any limit is asked: its mailbox had one, its domain is looked up."""
+        if self._known[domain_of(due.mailbox)] is None:
+            self._later(due, self._now + LOOK_UP, f"dns:{domain_of(due.mailbox)}/lookup")
+            return True
+        free_at = pace.box_free_at(self._left.get(due.contact_id), self._pace, self._now)
+        if free_at is not None:
+            self._later(due, free_at, f"{BOX}/hour")
+        return free_at is not None
+
+    def takes_no_mail(self, due: store.Due) -> bool:
+        """True if the domain itself says that it takes no mail, or does not exist; its cases then look for another contact.
+
+        Only what the DNS said for certain, and within the last day, counts (RFC 7505; resolve/mail_route.py).
+        """
+        known = self._known[domain_of(due.mailbox)]
+        if known is None or known.route not in TAKES_NONE or known.until <= self._now:
+            return False
+        mail_domains.look_for_another(self._connection, due.contact_id, self._now)
+        return True
+
+    def take(self, due: store.Due) -> datetime | None:
+        """Return a letter's slot, taken in all its limits, or None: it was put back, or nothing can go now (`wait`)."""
+        answer = self._ledger.reserve(self._limits[due.id], 1, self._now, AHEAD, pace.NARROW)
+        if answer.slots:
+            self._left[due.contact_id] = answer.slots[0]
+            self._pacing.has_slot(due.id, domain_of(due.mailbox))
+            return answer.slots[0]
+        if pace.waits_alone(answer.key):
+            self._later(due, self._pacing.put_back(answer, self._now), pace.why(answer))
+        else:
+            self.wait, self.why = answer.wait, pace.why(answer)
+        return None
+
+    def _later(self, due: store.Due, until: datetime, why: str) -> None:
+        self._put_back.append((due.id, until, WAITS + why))
+        self._pacing.remember(until, why)
+
+    def write(self) -> None:
+        """Write down what was taken, and who waits."""
+        self._ledger.write()
+        turns.put_back(self._connection, self._put_back)
+        self._put_back.clear()
+        if self.wait is None and not self._limits:
+            self._wait_for_own()
+
+    def _wait_for_own(self) -> None:
+        """Nothing is due: say which letter comes next that waits for a limit of its own, and wait for one that is near."""
+        later = self._pacing.later(self._now)
+        if later is not None:
+            self.why = later[1]
+            if later[0] - self._now <= SOON:
+                self.wait = min(later[0], self._now + BREATH)
