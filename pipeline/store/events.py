@@ -15,10 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from pipeline.store import many
 from pipeline.store.db import chunks
 from pipeline.store.tables import events, texts
 
 SEPARATOR = "\x1f"
+COLUMNS = ("at", "what", "subject", "subject_id", "campaign_id", "by", "why", "data", "leaf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,9 @@ def write(connection: Connection, entries: Iterable[Entry], now: datetime, by: s
     for entry in entries:
         data = canonical(entry.data)
         row = (entry.what, entry.subject, entry.subject_id, entry.campaign_id, by, entry.why, data)
-        values.append((*row, leaf(at, *row)))
-    columns = ("what", "subject", "subject_id", "campaign_id", "by", "why", "data", "leaf")
+        values.append((now, *row, leaf(at, *row)))
     for chunk in chunks(values, 5_000):
-        connection.execute(insert(events), [dict(zip(columns, row, strict=True), at=now) for row in chunk])
+        many.add(connection, events, COLUMNS, chunk)
     return len(values)
 
 

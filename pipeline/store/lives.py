@@ -7,13 +7,15 @@ allowed raises and changes nothing.  A worker that lost its lease finds its clai
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Select, Table, Update, bindparam, select, update
 
 from pipeline.domain import CaseState, Event, LetterState, State, WaveState, next_state
 from pipeline.store import events
 from pipeline.store.db import chunks
+from pipeline.store.many import among
 from pipeline.store.tables import cases, letters, waves
 
 
@@ -58,9 +60,10 @@ def advance(
     for chunk in chunks(ids):
         moves = _check(connection, table, states, chunk, event, lease)
         for new, moved in moves.items():
-            changed = connection.execute(
-                update(table).where(table.c.id.in_([i for i, _ in moved])).values(state=new.value, **(values or {}))
-            )
+            set_ = {"state": new.value, **(values or {})}
+            statement = _moving(connection.dialect.name, table, tuple(set_))
+            given = {f"new_{name}": value for name, value in set_.items()}
+            changed = connection.execute(statement, {"ids": [i for i, _ in moved], **given})
             if changed.rowcount != len(moved):
                 raise LookupError(f"{len(moved) - changed.rowcount} rows of {table.name} went away")
         entries = [
@@ -80,10 +83,8 @@ def _check(
     lease: Lease | None,
 ) -> dict[State, list[tuple[int, int]]]:
     """Lock the rows and return {new state: [(id, campaign id)]}; raises before anything is changed."""
-    columns = [table.c.id, table.c.state, table.c.campaign_id]
-    if lease is not None:
-        columns += [table.c.worker_id, table.c.claim]
-    found = connection.execute(select(*columns).where(table.c.id.in_(ids)).with_for_update()).all()
+    statement = _standing(connection.dialect.name, table, leased=lease is not None)
+    found = connection.execute(statement, {"ids": list(ids)}).all()
     if len(found) != len(set(ids)):
         raise LookupError(f"{len(set(ids)) - len(found)} of {len(ids)} rows of {table.name} do not exist")
     moves: dict[State, list[tuple[int, int]]] = {}
@@ -92,3 +93,17 @@ def _check(
             raise LeaseLost(f"{table.name} {row.id} has been taken by another worker")
         moves.setdefault(next_state(states(row.state), event), []).append((row.id, row.campaign_id))
     return moves
+
+
+@cache  # statements are made once: making one costs more than running it
+def _standing(dialect: str, table: Table, *, leased: bool) -> Select[Any]:
+    columns = [table.c.id, table.c.state, table.c.campaign_id]
+    if leased:
+        columns += [table.c.worker_id, table.c.claim]
+    return select(*columns).where(among(dialect, table.c.id, "ids")).with_for_update()
+
+
+@cache
+def _moving(dialect: str, table: Table, names: tuple[str, ...]) -> Update:
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return update(table).where(among(dialect, table.c.id, "ids")).values(values)

@@ -12,32 +12,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import Address, CaseState, Event, LetterState
+from pipeline.domain import Address, Event, LetterState
 from pipeline.store import events as log
-from pipeline.store import lives, overrides
+from pipeline.store import lives, many, overrides
+from pipeline.store import send_statements as statements
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
+from pipeline.store.send_statements import DUE as DUE
 from pipeline.store.tables import (
     attempts,
     bodies,
-    cases,
     contacts,
     events,
-    exclusions,
-    holds,
     letters,
-    netblock_contacts,
     notice_cases,
     suppressions,
-    targets,
-    waves,
 )
-from pipeline.store.workers import free
+from pipeline.store.workers import SILENT_FOR, free
 
-DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
 WINDOW = "window"  # why an approved letter waits: the window of its recipient's country is shut
 LEVEL = 3  # of zlib: a tenth more bytes than at 6, in a third of the time
 LEFT = (  # the contact has it, may have it, or is about to have it
@@ -68,36 +63,9 @@ class Due:
     country: str = ""
 
 
-def _held(now: datetime) -> ColumnElement[bool]:
-    """The condition that a hold covers a letter (of contact and wave joined to it)."""
-    domain = func.substr(contacts.c.mailbox, func.length(contacts.c.mailbox) - func.length(holds.c.domain))
-    covers = and_(
-        or_(holds.c.campaign_id.is_(None), holds.c.campaign_id == letters.c.campaign_id),
-        or_(holds.c.wave_id.is_(None), holds.c.wave_id == letters.c.wave_id),
-        or_(holds.c.contact_id.is_(None), holds.c.contact_id == letters.c.contact_id),
-        or_(holds.c.domain == "", domain == "@" + holds.c.domain, domain == "." + holds.c.domain),
-        holds.c.released_at.is_(None),
-        holds.c.at <= now,
-    )
-    return select(holds.c.id).where(covers).exists()
-
-
 def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: int) -> list[Due]:
     """Return up to `limit` letters that are due, free and not held, in their order of writing, locked."""
-    query = (
-        select(letters, contacts.c.mailbox)
-        .join(contacts, contacts.c.id == letters.c.contact_id)
-        .where(
-            letters.c.wave_id.in_(wave_ids),
-            letters.c.state.in_(DUE),
-            or_(letters.c.due_at.is_(None), letters.c.due_at <= now),
-            free(letters, now),
-            ~_held(now),
-        )
-        .order_by(letters.c.send_order, letters.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=letters)
-    )
+    given = {"waves": list(wave_ids), "now": now, "silent": now - SILENT_FOR, "most": limit}
     return [
         Due(
             row["id"],
@@ -114,40 +82,28 @@ def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: i
             None if row["body_hash"] is None else bytes(row["body_hash"]),
             row["country"],
         )
-        for row in rows(connection, query)
+        for row in rows(connection, statements.due(connection.dialect.name), **given)
     ]
 
 
 def held_among(connection: Connection, letter_ids: Sequence[int], now: datetime) -> set[int]:
     """Return those of the letters that a hold covers now."""
-    query = select(letters.c.id).join(contacts).where(letters.c.id.in_(letter_ids), _held(now))
-    return set(connection.execute(query).scalars())
+    query = statements.held_among(connection.dialect.name)
+    return set(connection.execute(query, {"ids": list(letter_ids), "now": now}).scalars())
 
 
 def cases_of(connection: Connection, notice_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """Return the cases still in each notice: id, state, exposure, checked_at, address."""
     found: dict[int, list[dict[str, Any]]] = {notice: [] for notice in notice_ids}
-    columns = (cases.c.id, cases.c.state, cases.c.exposure, cases.c.exposure_at, targets.c.address)
-    query = (
-        select(notice_cases.c.notice_id, *columns)
-        .join(cases, cases.c.id == notice_cases.c.case_id)
-        .join(targets, targets.c.id == cases.c.target_id)
-        .where(notice_cases.c.notice_id.in_(notice_ids), notice_cases.c.dropped_at.is_(None))
-    )
-    for row in rows(connection, query):
+    for row in rows(connection, statements.cases_of(connection.dialect.name), ids=list(notice_ids)):
         found[row["notice_id"]].append(row)
     return found
 
 
 def excluded_ranges(connection: Connection, now: datetime) -> list[tuple[Address, Address]]:
     """Return the address ranges that are excluded now."""
-    active = and_(
-        exclusions.c.lifted_at.is_(None),
-        exclusions.c.first_address.is_not(None),
-        or_(exclusions.c.until.is_(None), exclusions.c.until > now),
-    )
-    query = select(exclusions.c.first_address, exclusions.c.last_address).where(active)
-    return [(row["first_address"], row["last_address"]) for row in rows(connection, query)]
+    found = connection.execute(statements.EXCLUDED, {"now": now})
+    return [(row.first_address, row.last_address) for row in found]
 
 
 def within(address: Address, ranges: Sequence[tuple[Address, Address]]) -> bool:
@@ -181,9 +137,7 @@ def suppressed(connection: Connection, mailboxes: Sequence[str], now: datetime) 
 
 def suppressed_ranges(connection: Connection) -> list[tuple[Address, Address]]:
     """Return the address ranges about which nobody is to be written to."""
-    active = and_(suppressions.c.lifted_at.is_(None), suppressions.c.first_address.is_not(None))
-    query = select(suppressions.c.first_address, suppressions.c.last_address).where(active)
-    return [(row["first_address"], row["last_address"]) for row in rows(connection, query)]
+    return [(row.first_address, row.last_address) for row in connection.execute(statements.SUPPRESSED)]
 
 
 def parents(mailbox: str) -> set[str]:
@@ -194,6 +148,8 @@ def parents(mailbox: str) -> set[str]:
 
 def first_attempts(connection: Connection, letter_ids: Sequence[int]) -> dict[int, datetime]:
     """Return when each letter was tried first."""
+    if not letter_ids:
+        return {}
     query = select(attempts.c.letter_id, attempts.c.started_at).where(
         attempts.c.letter_id.in_(letter_ids), attempts.c.number == 1
     )
@@ -247,45 +203,42 @@ def put_off(connection: Connection, wave_ids: Sequence[int], country: str, now: 
 
 def read_bodies(connection: Connection, digests: Collection[bytes]) -> dict[bytes, bytes]:
     """Return stored letters by their SHA-256."""
-    query = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(digests))
-    return {bytes(row.sha256): zlib.decompress(row.body) for row in connection.execute(query)}
+    found = connection.execute(statements.BODIES, {"digests": list(digests)})
+    return {bytes(row.sha256): zlib.decompress(row.body) for row in found}
 
 
 def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now: datetime, by: str) -> Lease:
     """Move due letters to CLAIMED for a worker and return the lease."""
     claims: dict[int, int] = {}
     for chunk in chunks(letter_ids):
-        taken = update(letters).where(letters.c.id.in_(chunk))
-        taken = taken.values(worker_id=worker_id, claim=letters.c.claim + 1, attempts=letters.c.attempts + 1, reason="")
-        claims.update((row.id, row.claim) for row in connection.execute(taken.returning(letters.c.id, letters.c.claim)))
+        taken = statements.taking(connection.dialect.name)
+        found = connection.execute(taken, {"ids": list(chunk), "worker": worker_id})
+        claims.update((row.id, row.claim) for row in found)
     lives.advance(connection, letter_ids, Event.LETTER_CLAIMED, now, by)
     return Lease(worker_id, claims)
 
 
 def intend(connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[int]:
     """Write attempts before their first byte leaves, and return their ids in the same order."""
-    made = insert(attempts).returning(attempts.c.id, sort_by_parameter_order=True)
-    return list(connection.execute(made, [dict(value) for value in values]).scalars())
+    names = tuple(values[0]) if values else ()
+    return many.add_with_ids(connection, attempts, names, [tuple(value[name] for name in names) for value in values])
 
 
 def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, now: datetime) -> None:
     """Note that the final dots of these attempts may be written from now on.  Raises LeaseLost for a letter taken since."""
-    query = select(attempts.c.letter_id, letters.c.worker_id, letters.c.claim).join(letters)
-    for row in connection.execute(query.where(attempts.c.id.in_(attempt_ids)).with_for_update()):
+    dialect, given = connection.dialect.name, {"ids": list(attempt_ids)}
+    for row in connection.execute(statements.leases(dialect), given):
         if (row.worker_id, row.claim) != (lease.worker_id, lease.claims.get(row.letter_id)):
             raise lives.LeaseLost(f"letter {row.letter_id} has been taken by another worker")
-    connection.execute(update(attempts).where(attempts.c.id.in_(attempt_ids)).values(dot_at=now))
+    connection.execute(statements.dots(dialect), {**given, "now": now})
 
 
 def record_replies(connection: Connection, replies: Sequence[Mapping[str, Any]]) -> None:
     """Write what became of attempts; each has `attempt` (its id) and the same columns."""
     if replies:
-        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in replies[0] if name != "attempt"}
-        statement = update(attempts).where(attempts.c.id == bindparam("attempt")).values(columns)
-        rows_ = [
-            {name if name == "attempt" else f"new_{name}": value for name, value in one.items()} for one in replies
-        ]
-        connection.execute(statement, rows_)
+        names = [name for name in replies[0] if name != "attempt"]
+        changed = [(*(reply[name] for name in names), reply["attempt"]) for reply in replies]
+        many.change(connection, attempts, names, changed)
 
 
 def tries(connection: Connection, letter_id: int) -> tuple[datetime, int]:
@@ -300,22 +253,8 @@ def noticed(connection: Connection, letter_ids: Sequence[int], now: datetime, by
 
     A copy for a CERT, in a wave of others, moves no case: its own contact has yet to be told.
     """
-    links = netblock_contacts.c
-    own = select(links.id).where(links.id == cases.c.netblock_contact_id, links.contact_id == letters.c.contact_id)
-    query = (
-        select(cases.c.id, letters.c.id.label("letter"))
-        .select_from(letters)
-        .join(notice_cases, notice_cases.c.notice_id == letters.c.notice_id)
-        .join(cases, cases.c.id == notice_cases.c.case_id)
-        .join(waves, waves.c.id == letters.c.wave_id)
-        .where(
-            or_(waves.c.kind != "others", own.exists()),
-            letters.c.id.in_(letter_ids),
-            notice_cases.c.dropped_at.is_(None),
-            cases.c.state == CaseState.RESOLVED,
-        )
-    )
-    told = {row.id: row.letter for row in connection.execute(query)}
+    found = connection.execute(statements.resolved_in(connection.dialect.name), {"ids": list(letter_ids)})
+    told = {row.id: row.letter for row in found}
     lives.advance(connection, list(told), Event.CASE_NOTICED, now, by, data=lambda case: {"letter": told[case]})
 
 

@@ -8,7 +8,7 @@ so: a worker that was frozen and woke stops before its effect.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, insert, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, exists, insert, or_, select, update
 
 from pipeline.store.db import chunks
 from pipeline.store.lives import Lease
@@ -40,8 +40,13 @@ def end(connection: Connection, worker_id: int, now: datetime) -> None:
 
 def free(table: Table, now: datetime) -> ColumnElement[bool]:
     """The condition that nobody living holds a row of `table`."""
+    return unheld(table, now - SILENT_FOR)
+
+
+def unheld(table: Table, since: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """The condition that nobody holds a row of `table` of whom anything was heard since, for statements that are kept."""
     living = select(workers.c.id).where(
-        workers.c.id == table.c.worker_id, workers.c.ended_at.is_(None), workers.c.heartbeat_at > now - SILENT_FOR
+        workers.c.id == table.c.worker_id, workers.c.ended_at.is_(None), workers.c.heartbeat_at > since
     )
     return or_(table.c.worker_id.is_(None), ~exists(living))
 

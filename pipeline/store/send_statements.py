@@ -1,0 +1,133 @@
+"""The statements of every round of sending, made once for each database: making one costs more than running it.
+
+Parameters: `now`; `ids` and `waves`, lists of ids.  store/send.py says what each is for, and runs them.
+"""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from pipeline.domain import CaseState, LetterState
+from pipeline.store.many import among
+from pipeline.store.tables import (
+    attempts,
+    bodies,
+    cases,
+    contacts,
+    exclusions,
+    holds,
+    letters,
+    netblock_contacts,
+    notice_cases,
+    suppressions,
+    targets,
+    waves,
+)
+from pipeline.store.types import Instant
+from pipeline.store.workers import unheld
+
+DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+NOW = bindparam("now", type_=Instant())
+OF_DUE = (
+    *("id", "wave_id", "campaign_id", "notice_id", "contact_id", "state", "recipient", "sha256", "approved_sha256"),
+    *("attempts", "body_hash", "country"),
+)
+
+
+def held() -> ColumnElement[bool]:
+    """The condition that a hold covers a letter now (of contact and wave joined to it)."""
+    domain = func.substr(contacts.c.mailbox, func.length(contacts.c.mailbox) - func.length(holds.c.domain))
+    covers = and_(
+        or_(holds.c.campaign_id.is_(None), holds.c.campaign_id == letters.c.campaign_id),
+        or_(holds.c.wave_id.is_(None), holds.c.wave_id == letters.c.wave_id),
+        or_(holds.c.contact_id.is_(None), holds.c.contact_id == letters.c.contact_id),
+        or_(holds.c.domain == "", domain == "@" + holds.c.domain, domain == "." + holds.c.domain),
+        holds.c.released_at.is_(None),
+        holds.c.at <= NOW,
+    )
+    return select(holds.c.id).where(covers).exists()
+
+
+@cache
+def due(dialect: str) -> Select[Any]:
+    return (
+        select(*(letters.c[name] for name in OF_DUE), contacts.c.mailbox)
+        .join(contacts, contacts.c.id == letters.c.contact_id)
+        .where(
+            among(dialect, letters.c.wave_id, "waves"),
+            letters.c.state.in_(DUE),
+            or_(letters.c.due_at.is_(None), letters.c.due_at <= NOW),
+            unheld(letters, bindparam("silent", type_=Instant())),
+            ~held(),
+        )
+        .order_by(letters.c.send_order, letters.c.id)
+        .limit(bindparam("most", type_=Integer()))
+        .with_for_update(skip_locked=True, of=letters)
+    )
+
+
+@cache
+def held_among(dialect: str) -> Select[Any]:
+    return select(letters.c.id).join(contacts).where(among(dialect, letters.c.id, "ids"), held())
+
+
+@cache
+def cases_of(dialect: str) -> Select[Any]:
+    columns = (cases.c.id, cases.c.state, cases.c.exposure, cases.c.exposure_at, targets.c.address)
+    return (
+        select(notice_cases.c.notice_id, *columns)
+        .join(cases, cases.c.id == notice_cases.c.case_id)
+        .join(targets, targets.c.id == cases.c.target_id)
+        .where(among(dialect, notice_cases.c.notice_id, "ids"), notice_cases.c.dropped_at.is_(None))
+    )
+
+
+EXCLUDED = select(exclusions.c.first_address, exclusions.c.last_address).where(
+    exclusions.c.lifted_at.is_(None),
+    exclusions.c.first_address.is_not(None),
+    or_(exclusions.c.until.is_(None), exclusions.c.until > NOW),
+)
+SUPPRESSED = select(suppressions.c.first_address, suppressions.c.last_address).where(
+    suppressions.c.lifted_at.is_(None), suppressions.c.first_address.is_not(None)
+)
+BODIES = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(bindparam("digests", expanding=True)))
+
+
+@cache
+def taking(dialect: str) -> ReturningUpdate[Any]:
+    taken = update(letters).where(among(dialect, letters.c.id, "ids"))
+    raised = {"claim": letters.c.claim + 1, "attempts": letters.c.attempts + 1}
+    taken = taken.values(worker_id=bindparam("worker"), reason="", **raised)
+    return taken.returning(letters.c.id, letters.c.claim)
+
+
+@cache
+def leases(dialect: str) -> Select[Any]:
+    query = select(attempts.c.letter_id, letters.c.worker_id, letters.c.claim).join(letters)
+    return query.where(among(dialect, attempts.c.id, "ids")).with_for_update()
+
+
+@cache
+def dots(dialect: str) -> Update:
+    return update(attempts).where(among(dialect, attempts.c.id, "ids")).values(dot_at=NOW)
+
+
+@cache
+def resolved_in(dialect: str) -> Select[Any]:
+    links = netblock_contacts.c
+    own = select(links.id).where(links.id == cases.c.netblock_contact_id, links.contact_id == letters.c.contact_id)
+    return (
+        select(cases.c.id, letters.c.id.label("letter"))
+        .select_from(letters)
+        .join(notice_cases, notice_cases.c.notice_id == letters.c.notice_id)
+        .join(cases, cases.c.id == notice_cases.c.case_id)
+        .join(waves, waves.c.id == letters.c.wave_id)
+        .where(
+            or_(waves.c.kind != "others", own.exists()),
+            among(dialect, letters.c.id, "ids"),
+            notice_cases.c.dropped_at.is_(None),
+            cases.c.state == CaseState.RESOLVED,
+        )
+    )
