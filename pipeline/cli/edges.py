@@ -1,12 +1,13 @@
 """Settings to edges and stage settings: the one place that picks the real resolver, HTTP client and mail server."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
 from pipeline.cli import show, words
 from pipeline.cli.context import Ground, clock
+from pipeline.cli.pacing import pace_settings
 from pipeline.config import Loaded
 from pipeline.data.quiet_days import quiet_days
 from pipeline.data.topic import Topic, topics
@@ -42,7 +43,7 @@ from pipeline.resolve.run import ResolveSettings
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
 from pipeline.send.run import SendSettings
-from pipeline.send.windows import WindowRules
+from pipeline.send.windows import WindowRules, time_needed
 from pipeline.store import bootstrap, netblocks, overrides, routes
 from pipeline.store.keys import Keys, keys_of
 from pipeline.verify.run import ZoneUse
@@ -265,7 +266,13 @@ def unhealthy(loaded: Loaded, uses: Mapping[str, ZoneUse]) -> dict[str, str]:
 
 def plan_settings(loaded: Loaded, most_letters: int) -> PlanSettings:
     mail = loaded.settings.mail
-    return PlanSettings(mail.fresh_for, mail.rate, mail.per_day, most_letters)
+    rules = window_rules(loaded)
+
+    def in_windows(letters: Mapping[str, int], now: datetime) -> timedelta:
+        return time_needed(letters, mail.rate, now, rules)
+
+    always = not rules.working_hours and not rules.quiet
+    return PlanSettings(mail.fresh_for, mail.rate, mail.per_day, most_letters, None if always else in_windows)
 
 
 def send_settings(loaded: Loaded) -> SendSettings:
@@ -286,6 +293,7 @@ def send_settings(loaded: Loaded) -> SendSettings:
         fresh_for=mail.fresh_for,
         guests=tuple(loaded.settings.safety.guests),
         window=window_rules(loaded),
+        pace=pace_settings(loaded),
     )
 
 

@@ -1,11 +1,14 @@
 """`tocsin wave`: plan who gets a first notice now; show a wave; cancel one."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from pipeline.cli import context, edges, show, words
 from pipeline.cli.command import Group, argument, option
+from pipeline.cli.progress import length
 from pipeline.cli.states import said
 from pipeline.cli.work import at_work
 from pipeline.follow.plan import FIRST, OTHERS
@@ -61,12 +64,13 @@ def plan(name: str, most: int, others: bool) -> None:
         "letters": planned.letters,
         "cases": planned.cases,
         "left_out": dict(planned.left_out),
-        "takes_seconds": planned.takes.total_seconds(),
+        "takes_seconds": max(planned.takes, planned.in_windows).total_seconds(),
     }
-    show.emit(data, lambda: _planned(name, planned))
+    fresh_for = ground.loaded.settings.mail.fresh_for
+    show.emit(data, lambda: _planned(name, planned, fresh_for))
 
 
-def _planned(name: str, planned: Planned) -> list[str]:
+def _planned(name: str, planned: Planned, fresh_for: timedelta) -> list[str]:
     lines = []
     if planned.wave_id:
         letters = words.plural("{count} letter", "{count} letters", planned.letters)
@@ -84,11 +88,23 @@ def _planned(name: str, planned: Planned) -> list[str]:
         lines.append(words.text("nothing is ready for a letter; no wave was made"))
     for why, count in sorted(planned.left_out.items()):
         lines.append(f"  {words.number(count)}  {said('left_out', why)}")
+    lines += _in_windows(planned, fresh_for)
     if planned.wave_id:
         lines.append(words.text("next: {command}", command="tocsin render"))
     elif planned.left_out["not_own_contact"]:
         lines.append(words.text("next: {command}", command=f"tocsin wave plan {name} --others"))
     return lines
+
+
+def _in_windows(planned: Planned, fresh_for: timedelta) -> Iterator[str]:
+    """Yield what the working hours of recipients mean for a wave, where they make it longer."""
+    if planned.in_windows <= planned.takes:
+        return
+    time = length(planned.in_windows.total_seconds())
+    yield words.text("in the recipients' working hours it takes at least {time}", time=time)
+    if planned.in_windows > fresh_for:
+        age = length(fresh_for.total_seconds())
+        yield words.text("what was checked more than {age} before it leaves stays behind, for a later wave", age=age)
 
 
 @wave.command("show")

@@ -37,6 +37,7 @@ class Waiting:
     inhibited_until: datetime | None = None  # the contact wants no letter before
     last_letter_at: datetime | None = None  # to the contact, of any campaign
     cadence: timedelta = timedelta(0)  # the contact wants no more than one letter in so long
+    country: str = ""  # of the network's registration
 
 
 @dataclass(slots=True)
@@ -49,6 +50,16 @@ class Plan:
     @property
     def cases(self) -> int:
         return sum(len(cases) for cases in self.notices.values())
+
+    @property
+    def countries(self) -> Counter[str]:
+        """How many letters go to each country: that of most of a letter's cases, as the letter itself will keep it."""
+        return Counter(_country(cases) for cases in self.notices.values())
+
+
+def _country(cases: Iterable[Waiting]) -> str:
+    counts = Counter(case.country for case in cases if case.country)
+    return min(counts, key=lambda country: (-counts[country], country), default="")
 
 
 def objection(case: Waiting, minimum: EvidenceLevel, now: datetime, fresh_for: timedelta, kind: str = FIRST) -> str:

@@ -6,7 +6,7 @@ way gets no second one; of two that plan at once, the second looks again who has
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,17 +26,26 @@ NO_WISH = Preference()
 
 @dataclass(frozen=True, slots=True)
 class PlanSettings:
-    """Limits that a wave is planned for; the approval binds to them."""
+    """Limits that a wave is planned for; the approval binds to them.
+
+    `windows` returns how long letters, counted by country, take from a time at least if each leaves in its window; None:
+    they may leave at any time.
+    """
 
     fresh_for: timedelta
     rate: float
     per_day: int
     most_letters: int = 0  # 0: all that are ready
+    windows: Callable[[Mapping[str, int], datetime], timedelta] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What was planned.  `wave_id` 0: nothing was ready, and no wave was made."""
+    """What was planned.  `wave_id` 0: nothing was ready, and no wave was made.
+
+    `takes` is the least time that the limits leave for it, `in_windows` the least with the windows of its recipients (zero:
+    none are set); what is stale when its window opens stays behind, for a later wave.
+    """
 
     wave_id: int
     number: int
@@ -44,6 +53,7 @@ class Planned:
     cases: int
     left_out: Counter[str]
     takes: timedelta
+    in_windows: timedelta = timedelta(0)
 
 
 def plan_wave(
@@ -88,7 +98,8 @@ def plan_wave(
             for contact, cases in made.notices.items()
         }
         store.add_notices(connection, wave_id, campaign_id, lines, order, keys)
-    return Planned(wave_id, number, len(made.notices), made.cases, made.left_out, takes)
+    in_windows = settings.windows(made.countries, now) if settings.windows is not None else timedelta(0)
+    return Planned(wave_id, number, len(made.notices), made.cases, made.left_out, takes, in_windows)
 
 
 def _limits(settings: PlanSettings, letters: int) -> dict[str, Any]:
@@ -147,6 +158,7 @@ def _waiting(
                 wish.inhibited_until,
                 last.get(row["contact_id"]),
                 timedelta(days=wish.cadence_days),
+                row["country"],
             )
         )
     return len(found) - len(waiting), waiting

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.domain import EvidenceLevel, Tier
 from pipeline.follow.plan import FIRST, OTHERS, Plan, Waiting, objection, plan, shortest_time
+from pipeline.render.language import home
 from tests.conftest import NOW
 
 FRESH = timedelta(hours=72)
@@ -29,6 +30,13 @@ def test_a_contact_gets_one_notice_with_all_its_cases(now: datetime) -> None:
     assert {contact: [case.case_id for case in cases] for contact, cases in made.notices.items()} == {2: [2], 1: [1, 3]}
     assert made.cases == 3
     assert not made.left_out
+
+
+def test_a_letter_goes_to_the_country_of_most_of_its_cases(now: datetime) -> None:
+    places = [(1, 1, "FR"), (2, 1, "BE"), (3, 1, "FR"), (4, 2, "FR"), (5, 2, "BE"), (6, 2, ""), (7, 2, ""), (8, 3, "")]
+    made = make(now, [waiting(now, case, contact, country=country) for case, contact, country in places])
+    assert made.countries == {"FR": 1, "BE": 1, "": 1}
+    assert [home([(c.country, "") for c in cases])[0] for cases in made.notices.values()] == ["BE", "", "FR"]
 
 
 @pytest.mark.parametrize(

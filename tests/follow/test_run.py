@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, insert, select, update
 from pipeline.domain import Address, ContactState, LetterState, RefusedBySafety, Tier, Verdict, WaveState
 from pipeline.follow.plan import FIRST, OTHERS
 from pipeline.follow.run import Planned, PlanSettings, plan_wave
+from pipeline.send.windows import WindowRules, time_needed
 from pipeline.store import preferences, routes, send, waves
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -370,3 +371,21 @@ def test_a_letter_to_a_cases_own_contact_in_a_wave_of_others_tells_it(db: Databa
     with db.write() as connection:
         send.noticed(connection, [1], now, "tocsin")
         assert connection.execute(select(t.cases.c.state)).scalar_one() == "noticed"
+
+
+def test_a_plan_says_how_long_a_wave_takes_in_the_working_hours_of_its_recipients(db: Database, now: datetime) -> None:
+    """The tests' clock stands on a Sunday: France opens on Monday at 07:00 UTC."""
+    campaign = seed.campaign(db, now)
+    seed.ready(db, now, campaign, "abuse@isp1.example", addresses(1, 2))
+    with db.write() as connection:
+        connection.execute(update(t.netblocks).values(country="FR"))
+    rules = WindowRules(working_hours=True)
+    windows = PlanSettings(FRESH, 0, 0, windows=lambda letters, at: time_needed(letters, 0.0, at, rules))
+    made = plan(db, now, windows)
+    assert (made.letters, made.takes, made.in_windows) == (1, timedelta(0), 21 * HOUR)
+
+
+def test_without_windows_a_wave_takes_what_its_limits_leave(db: Database, now: datetime) -> None:
+    campaign = seed.campaign(db, now)
+    seed.ready(db, now, campaign, "abuse@isp1.example", addresses(1))
+    assert plan(db, now).in_windows == timedelta(0)
