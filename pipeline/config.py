@@ -231,6 +231,26 @@ class WindowSection(Section):
         return self
 
 
+class SpansSection(Section):
+    per_minute: float = Field(0.0, ge=0, description="letters in any minute; 0: no limit")
+    per_hour: float = Field(0.0, ge=0, description="letters in any hour, evenly; 0: no limit")
+    per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")
+
+
+class RatesSection(SpansSection):
+    per_second: float = Field(0.0, ge=0, description="letters a second; 0: no limit")
+
+
+def days(plan: dict[str, int]) -> dict[str, int]:
+    """Return a warm-up plan whose keys are days from 1 on and whose values are caps.  Raises ValueError."""
+    if plan and "1" not in plan:
+        raise ValueError("a plan begins with day 1")
+    for day, cap in plan.items():
+        if not (day.isascii() and day.isdecimal() and day == str(int(day)) and 1 <= int(day) <= 9999) or cap < 0:
+            raise ValueError("a plan says how many letters from which day on: { 1 = 50, 2 = 100, 14 = 0 }")
+    return plan
+
+
 class MailSection(Section):
     relay: RelaySection = RelaySection()
     dkim: DkimSection = DkimSection()
@@ -238,7 +258,20 @@ class MailSection(Section):
     sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
     rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")
     per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")
+    per_minute: float = Field(0.0, ge=0, description="letters in any minute; 0: no limit")
+    per_hour: float = Field(0.0, ge=0, description="letters in any hour, evenly; 0: no limit")
     per_domain_rate: float = Field(0.2, ge=0, description="letters a second to one recipient domain; 0: no limit")
+    mailbox_interval: Duration = Field(
+        timedelta(hours=1), description="between two letters to one mailbox, of any campaign; 0s: no limit"
+    )
+    warm_up: Annotated[dict[str, int], AfterValidator(days)] = Field(
+        {}, description="letters a day over a new relay, from which day on: { 1 = 50, 2 = 100, 14 = 0 }; 0: no limit"
+    )
+    per_domain: SpansSection = SpansSection()
+    per_provider: RatesSection = RatesSection()
+    per_campaign: RatesSection = RatesSection()
+    per_relay: RatesSection = RatesSection()
+    providers: dict[str, RatesSection] = {}
     fresh_for: Duration = Field(
         timedelta(hours=72), description="evidence older than this leaves a letter before it goes"
     )

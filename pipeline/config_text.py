@@ -7,7 +7,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config import UNITS, CampaignSection, FeedSection, LinesPair, Settings, TextPair, ZoneSection
+from pipeline.config import (
+    UNITS,
+    CampaignSection,
+    FeedSection,
+    LinesPair,
+    RatesSection,
+    Settings,
+    TextPair,
+    ZoneSection,
+)
 
 HEAD = """\
 # Tocsin: every setting, its default, and what it means.
@@ -30,6 +39,7 @@ EXAMPLES: dict[type[BaseModel], tuple[str, dict[str, Any]]] = {
     ),
     ZoneSection: ("dnsbl.dronebl.org", {}),
     CampaignSection: ("secure-your-server", {}),
+    RatesSection: ("google", {"per_minute": 20.0}),
 }
 
 # What the example says where a campaign must say something.

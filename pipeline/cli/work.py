@@ -21,8 +21,10 @@ from pipeline.render import run as render_stage
 from pipeline.resolve.run import Resolving
 from pipeline.resolve.run import Result as Resolved
 from pipeline.resolve.run import resolve as resolve_stage
+from pipeline.send.mail_servers import MailServers
 from pipeline.send.run import Outcome, Sending
 from pipeline.send.run import send as send_stage
+from pipeline.send.turns import Pacing
 from pipeline.store import verify as verify_store
 from pipeline.store import waves
 from pipeline.store.resolve import DueCase
@@ -139,7 +141,9 @@ def send(bench: Bench) -> Outcome:
         if not waves.sending(connection):
             return Outcome({}, 0)
     seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
-    with edges.relay_edge(loaded) as wire:
+    with ExitStack() as stack:
+        wire = stack.enter_context(edges.relay_edge(loaded))
+        asks = loaded.settings.resolve.check_mail and loaded.settings.dns.nameservers
         run = Sending(
             db=bench.ground.db,
             wire=wire,
@@ -152,6 +156,7 @@ def send(bench: Bench) -> Outcome:
             rewrite=partial(render_stage.rewrite, sign=edges.pgp_signer(loaded)),
             signing=dkim.signing(loaded),
             unbroken=bench.unbroken,
+            pacing=Pacing(MailServers(stack.enter_context(edges.names_edge(loaded)) if asks else None)),
         )
         return send_stage(run)
 

@@ -1,0 +1,76 @@
+"""Limits of sending come from the settings, by span of time; a plan or a provider that cannot be meant is refused."""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline import config
+from pipeline.cli.edges import send_settings
+from pipeline.cli.pacing import pace_settings
+from pipeline.domain import ConfigurationError
+from pipeline.send.pace import Pace, Rates
+from tests.cli.conftest import Tocsin
+
+SETTINGS = """\
+[mail]
+sender = "bounces@agency.example"
+rate = 2
+per_day = 5000
+per_hour = 100
+per_domain_rate = 0.1
+mailbox_interval = "2h"
+warm_up = { 1 = 50, 2 = 100, 14 = 0 }
+per_domain = { per_day = 20 }
+per_provider = { per_second = 0.5 }
+per_campaign = { per_minute = 30 }
+per_relay = { per_hour = 300 }
+[mail.providers.google]
+per_day = 200
+[mail.providers."host.example"]
+per_hour = 10
+"""
+
+
+def loaded(folder: Path, text: str) -> config.Loaded:
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    return config.load(folder / "config.toml")
+
+
+def test_every_limit_of_the_settings_reaches_the_stage(tmp_path: Path) -> None:
+    assert send_settings(loaded(tmp_path, SETTINGS)).paces == Pace(
+        every=Rates(2.0, per_hour=100, per_day=5000),
+        relay=Rates(per_hour=300),
+        campaign=Rates(per_minute=30),
+        mx=Rates(0.5),
+        mx_groups={"google": Rates(per_day=200), "host.example": Rates(per_hour=10)},
+        domain=Rates(0.1, per_day=20),
+        box_every=timedelta(hours=2),
+        warm_up={1: 50, 2: 100, 14: 0},
+    )
+
+
+def test_as_shipped_a_mailbox_gets_one_letter_an_hour(tmp_path: Path) -> None:
+    assert pace_settings(loaded(tmp_path, "")) == Pace(box_every=timedelta(hours=1))
+
+
+def test_a_provider_that_nothing_is_called_after_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"mail\.providers\.gogle"):
+        pace_settings(loaded(tmp_path, "[mail.providers.gogle]\nper_day = 1"))
+
+
+@pytest.mark.parametrize(
+    "plan", ["{ 2 = 50 }", "{ 1 = -1 }", "{ 1 = 5, 01 = 6 }", "{ 1 = 5, x = 6 }", "{ 1 = 5, 99999 = 6 }"]
+)
+def test_a_warm_up_that_is_no_plan_is_refused(tmp_path: Path, plan: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        loaded(tmp_path, f"[mail]\nwarm_up = {plan}")
+
+
+def test_limits_are_shown_as_toml_that_means_the_same(tocsin: Tocsin, folder: Path) -> None:
+    (folder / "config.toml").write_text(SETTINGS, encoding="utf-8")
+    shown = tocsin("config", "show").out
+    assert tomllib.loads(shown)["mail"]["warm_up"] == {"1": 50, "2": 100, "14": 0}
+    (folder / "config.toml").write_text(shown, encoding="utf-8")
+    assert tocsin("config", "show").out == shown
