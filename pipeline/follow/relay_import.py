@@ -66,12 +66,14 @@ class Importing:
     def weigh(self) -> None:
         """Move the letters that were told of, those too that were being sent when their line was read."""
         while True:
+            with self.db.read() as connection:
+                if not store.waiting(connection):
+                    return
             with self.db.write() as connection:
                 found = store.unweighed(connection)
-                if found:
-                    self._move(connection, found)
+                self._move(connection, found)
             if not found:
-                return
+                return  # others hold them, and weigh them
 
     def _known(self, connection: Connection, facts: Sequence[Fact]) -> Known:
         named = {f.message_id for f in facts if isinstance(f, Named | Tried) and f.message_id}

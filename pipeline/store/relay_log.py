@@ -131,6 +131,14 @@ def _marks(connection: Connection, letter_ids: Collection[int]) -> set[tuple[int
 # --- what moves letters ----------------------------------------------------------------------------------------------
 
 
+def waiting(connection: Connection) -> bool:
+    """True if a delivery has not been weighed and its letter has left."""
+    d = deliveries.c
+    joined = select(d.id).select_from(deliveries.join(letters))
+    found = joined.where(d.weighed_at.is_(None), letters.c.state.in_(LEFT)).limit(1)
+    return connection.execute(found).scalar() is not None
+
+
 def unweighed(connection: Connection, most: int = MOST_WEIGHED) -> list[dict[str, Any]]:
     """Return the deliveries that have not been weighed, of up to `most` letters that left, each locked; in order of time.
 
