@@ -3,105 +3,98 @@
 `tocsin letter settle`: a person's word on a letter of which nobody knows whether it arrived.
 """
 
-from datetime import timedelta
 from typing import Any
 
 import click
 
-from pipeline.cli import approvals, context, edges, show, words, work
-from pipeline.cli.command import Command, Group, argument, option
+from pipeline.cli import context, send_plan, show, words, work
+from pipeline.cli.command import Command, Group, argument, given, option
 from pipeline.cli.context import Ground
+from pipeline.cli.progress import progress
 from pipeline.cli.wave import campaign_argument, wave_option
 from pipeline.domain import Event, RefusedBySafety
-from pipeline.follow.plan import shortest_time
-from pipeline.send.gate import is_guest
 from pipeline.store import letters as letter_store
-from pipeline.store import lives, samples, waves
-from pipeline.store.db import Connection
+from pipeline.store import lives, waves
 
 
-@click.command(cls=Command, examples=("tocsin send secure-your-server", "tocsin send secure-your-server --execute"))
+@click.command(
+    cls=Command,
+    examples=(
+        "tocsin send secure-your-server",
+        "tocsin send secure-your-server --json > plan.json",
+        "tocsin send secure-your-server --plan plan.json --execute",
+    ),
+)
 @campaign_argument
 @wave_option
 @option("--execute", is_flag=True, help="Do it; otherwise it is only said what would be done.")
-def send(name: str, number: int | None, execute: bool) -> None:
+@option(
+    "--plan",
+    "wanted",
+    default="",
+    metavar="HASH",
+    help="Only if the plan is still this one: its hash, or a file that --json wrote.",
+)
+def send(name: str, number: int | None, execute: bool, wanted: str) -> None:
     """Send an approved wave, at the pace the limits allow.
 
-    Without --execute nothing leaves: it says what would go, to how many, in which language, and how long it takes.
+    Without --execute nothing leaves: it prints the plan, which says what would go, what would not and why, the limits, when
+    it would end, some letters, and a hash. With --plan the wave is sent only if its plan is still that one.
     In training mode letters to others than the guest list are withdrawn, never sent elsewhere.
     """
-    with context.opened() as ground, ground.db.read() as connection:
-        wave = waves.find(connection, name, number)
-        plan = _plan(ground, connection, wave)
-    _may_leave(wave, plan)
-    show.note("\n".join(_would(plan)))
-    question = words.text("Send it now?")
-    if not context.agreed(execute, question):
-        show.emit({"executed": False, **plan}, list)
+    if not execute:
+        with context.opened() as ground:
+            plan = _plan(ground, name, number, wanted)
+        show.emit({"executed": False, **plan}, lambda: send_plan.told(plan))
+        context.agreed(False, "")
         return
     with work.at_work() as bench:
-        by = bench.ground.by()
-        with bench.ground.db.write() as connection:
-            wave = waves.locked(connection, wave["id"])
-            if wave["state"] == "approved":
-                lives.advance(connection, [wave["id"]], Event.WAVE_RELEASED, context.clock(), by)
+        plan = _plan(bench.ground, name, number, wanted)
+        show.note("\n".join(send_plan.told(plan)))
+        if not context.agreed(execute, words.text("Send it now?")):
+            show.emit({"executed": False, **plan}, list)
+            return
+        if wanted and not given().yes:  # a person has thought about it meanwhile
+            plan = _plan(bench.ground, name, number, wanted)
+        _release(bench, name, plan["wave"])
         outcome = work.send(bench)
     data = {"executed": True, **plan, "sent": dict(outcome.tally), "left": outcome.left, "goes_on_at": outcome.wait}
     show.emit(data, lambda: work.sent(outcome))
 
 
-def _plan(ground: Ground, connection: Connection, wave: dict[str, Any]) -> dict[str, Any]:
-    settings = edges.send_settings(ground.loaded)
-    summary = samples.summary(connection, wave["id"])
-    recipients = letter_store.recipients(connection, wave["id"])
-    guests = sum(is_guest(mailbox, settings.guests) for mailbox in recipients)
-    going = guests if wave["mode"] == "training" else len(recipients)
-    return {
-        "campaign": wave["campaign"],
-        "wave": wave["number"],
-        "state": wave["state"],
-        "mode": wave["mode"],
-        "letters": len(recipients),
-        "would_go": going,
-        "withdrawn_in_training": len(recipients) - going,
-        "languages": summary["languages"],
-        "domains": summary["domains"],
-        "takes_seconds": shortest_time(going, settings.rate, settings.per_day).total_seconds(),
-        "objection": approvals.Guard(ground.loaded)(connection, wave),
-    }
-
-
-def _may_leave(wave: dict[str, Any], plan: dict[str, Any]) -> None:
-    if wave["state"] not in ("approved", "sending"):
-        next_step = {"planned": "tocsin render", "rendered": f"tocsin approve show {plan['campaign']}"}
-        raise RefusedBySafety(
-            f"Wave {wave['number']} of {plan['campaign']} is {wave['state']}",
-            "only an approved wave can be sent",
-            f"Run: {next_step.get(wave['state'], 'tocsin wave plan ' + plan['campaign'])}",
-        )
+def _plan(ground: Ground, name: str, number: int | None, wanted: str) -> dict[str, Any]:
+    """Return the plan of a wave that may be sent.  Raises RefusedBySafety if it may not, or if the plan is not `wanted`."""
+    with progress() as tell, ground.db.read() as connection:
+        wave = waves.find(connection, name, number)
+        _may_leave(wave)
+        plan = send_plan.planned(ground, connection, wave, context.clock(), tell)
     if plan["objection"]:
         raise RefusedBySafety(
-            f"Wave {wave['number']} of {plan['campaign']} may not be sent", plan["objection"], "Have it approved again."
+            f"Wave {wave['number']} of {wave['campaign']} may not be sent", plan["objection"], "Have it approved again."
         )
+    if wanted:
+        send_plan.require_same(plan, wanted)
+    return plan
 
 
-def _would(plan: dict[str, Any]) -> list[str]:
-    lines = [
-        words.text("wave {number} of {campaign}", number=plan["wave"], campaign=plan["campaign"]),
-        "  " + words.plural("{count} letter would go", "{count} letters would go", plan["would_go"]),
-    ]
-    if plan["withdrawn_in_training"]:
-        kept = words.plural(
-            "{count} letter to others than the guest list would be withdrawn (training mode)",
-            "{count} letters to others than the guest list would be withdrawn (training mode)",
-            plan["withdrawn_in_training"],
-        )
-        lines.append(f"  {kept}")
-    lines.append("  " + words.counted(plan["languages"]))
-    lines.append("  " + words.counted(plan["domains"]))
-    takes = timedelta(seconds=round(plan["takes_seconds"]))
-    lines.append("  " + words.text("at the limits set it takes at least {time}", time=takes))
-    return lines
+def _may_leave(wave: dict[str, Any]) -> None:
+    if wave["state"] in ("approved", "sending"):
+        return
+    next_step = {"planned": "tocsin render", "rendered": f"tocsin approve show {wave['campaign']}"}
+    raise RefusedBySafety(
+        f"Wave {wave['number']} of {wave['campaign']} is {wave['state']}",
+        "only an approved wave can be sent",
+        f"Run: {next_step.get(wave['state'], 'tocsin wave plan ' + wave['campaign'])}",
+    )
+
+
+def _release(bench: work.Bench, name: str, number: int) -> None:
+    """Release an approved wave: only from now on do its letters leave."""
+    by = bench.ground.by()
+    with bench.ground.db.write() as connection:
+        wave = waves.locked(connection, waves.find(connection, name, number)["id"])
+        if wave["state"] == "approved":
+            lives.advance(connection, [wave["id"]], Event.WAVE_RELEASED, context.clock(), by)
 
 
 @click.group(cls=Group)

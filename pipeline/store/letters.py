@@ -1,24 +1,83 @@
-"""Questions about letters that several commands ask, and a person's word on one.
+"""Letters that are still to go, as a plan looks at them; and a person's word on one.
 
-Reads: letters.  Writes: the state of a letter that a person settles; the reason stands in its event as a kept text.
+Reads: letters, holds, budgets.  Writes: the state of a letter that a person settles; the reason stands in its event as a
+kept text.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from pipeline.domain import Event, NotFound
+from pipeline.domain import Event, LetterState, NotFound
 from pipeline.store import events, lives
-from pipeline.store.tables import contacts, letters
+from pipeline.store.db import chunks, rows
+from pipeline.store.send import DUE, Due, held_among
+from pipeline.store.tables import budgets, contacts, letters
+
+PAGE = 1000  # letters that are looked at together
 
 
-def recipients(connection: Connection, wave_id: int) -> list[str]:
-    """Return the mailboxes of a wave's letters that are still to go."""
-    query = select(contacts.c.mailbox).join(letters, letters.c.contact_id == contacts.c.id)
-    open_states = ("drafted", "approved", "claimed", "deferred")
-    return list(
-        connection.execute(query.where(letters.c.wave_id == wave_id, letters.c.state.in_(open_states))).scalars()
+@dataclass(frozen=True, slots=True)
+class ToGo:
+    """A letter that is still to go, its languages, when it is due, and whether a hold covers it."""
+
+    due: Due
+    locales: str
+    due_at: datetime | None
+    held: bool
+
+
+def to_go_count(connection: Connection, wave_id: int) -> int:
+    """Return how many letters of a wave are still to go."""
+    query = select(func.count()).where(letters.c.wave_id == wave_id, letters.c.state.in_(DUE))
+    return int(connection.execute(query).scalar_one())
+
+
+def to_go(connection: Connection, wave_id: int, now: datetime) -> Iterator[list[ToGo]]:
+    """Yield the letters of a wave that are still to go, by their ids, a page at a time; nothing is locked."""
+    columns = (
+        *("id", "wave_id", "campaign_id", "notice_id", "contact_id", "state", "recipient", "sha256", "approved_sha256"),
+        *("attempts", "country", "locales", "due_at"),
     )
+    query = (
+        select(*(letters.c[name] for name in columns), contacts.c.mailbox)
+        .join(contacts, contacts.c.id == letters.c.contact_id)
+        .where(letters.c.wave_id == wave_id, letters.c.state.in_(DUE))
+        .order_by(letters.c.id)
+        .limit(PAGE)
+    )
+    last = 0
+    while page := rows(connection, query.where(letters.c.id > last)):
+        last = page[-1]["id"]
+        held = held_among(connection, [row["id"] for row in page], now)
+        yield [ToGo(_due(row), row["locales"], row["due_at"], row["id"] in held) for row in page]
+
+
+def _due(row: dict[str, Any]) -> Due:
+    return Due(
+        id=row["id"],
+        wave_id=row["wave_id"],
+        campaign_id=row["campaign_id"],
+        notice_id=row["notice_id"],
+        contact_id=row["contact_id"],
+        state=LetterState(row["state"]),
+        mailbox=row["mailbox"],
+        recipient=row["recipient"],
+        sha256=bytes(row["sha256"]),
+        approved_sha256=bytes(row["approved_sha256"]),
+        attempts=row["attempts"],
+        country=row["country"],
+    )
+
+
+def spent(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[datetime | None, str, int]]:
+    """Return what is stored of budgets: {key: (next slot, UTC day, acts of that day)}; nothing is locked."""
+    query = select(budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
+    found = (row for some in chunks(keys) for row in connection.execute(query.where(budgets.c.key.in_(some))))
+    return {row.key: (row.next_at, row.day, row.used) for row in found}
 
 
 def must_exist(connection: Connection, letter_id: int) -> None:

@@ -6,14 +6,15 @@ Reads: letters and their bodies.  Writes nothing.
 import email.policy
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.parser import BytesParser
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from pipeline.store.tables import bodies, letters
+from pipeline.store.db import rows
+from pipeline.store.tables import bodies, letters, notice_cases, notices
 
 MOST_DOMAINS = 10
 
@@ -76,3 +77,48 @@ def one_of_each_language(connection: Connection, wave_id: int, most: int) -> lis
         .order_by(letters.c.send_order, letters.c.id)
     )
     return [Sample(row.id, row.recipient, zlib.decompress(row.body)) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A letter at a glance: its reference, its recipient, its subject, and of how many addresses and services it tells."""
+
+    letter: int
+    reference: str
+    recipient: str
+    locales: str
+    subject: str
+    addresses: int
+
+
+def at_a_glance(connection: Connection, letter_ids: Sequence[int]) -> list[Glance]:
+    """Return these letters, in the order of their ids."""
+    told = (
+        select(func.count())
+        .where(notice_cases.c.notice_id == letters.c.notice_id, notice_cases.c.dropped_at.is_(None))
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            *(letters.c[name] for name in ("id", "recipient", "locales")),
+            notices.c.reference,
+            bodies.c.body,
+            told.label("told"),
+        )
+        .join(notices, notices.c.id == letters.c.notice_id)
+        .outerjoin(bodies, bodies.c.sha256 == letters.c.sha256)
+        .where(letters.c.id.in_(letter_ids))
+        .order_by(letters.c.id)
+    )
+    return [
+        Glance(row["id"], row["reference"], row["recipient"], row["locales"], _subject(row["body"]), row["told"])
+        for row in rows(connection, query)
+    ]
+
+
+def _subject(body: bytes | None) -> str:
+    """Return the subject of a stored letter as a reader sees it; empty where its bytes are no longer kept."""
+    if not body:
+        return ""
+    message = BytesParser(policy=email.policy.default).parsebytes(zlib.decompress(body), headersonly=True)
+    return str(message["Subject"] or "")

@@ -28,7 +28,7 @@ SAME = {
     "date",
     "format",
 }
-SAME |= {"DKIM", "OpenPGP", "exclusion", "id", "mode", "port", "signature", "signatures", "verdict", "version"}
+SAME |= {"DKIM", "OpenPGP", "exclusion", "id", "mode", "plan", "port", "signature", "signatures", "verdict", "version"}
 
 
 def pairs() -> list[tuple[Msgid, object]]:
