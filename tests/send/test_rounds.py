@@ -1,0 +1,149 @@
+"""A round of sending is one commit and one word to the edge: what is under way, what a hold lets through, the pace."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from pipeline.domain import Go, Result, Send, Stop, TryAgain
+from pipeline.sandbox.mail_rules import Rule
+from pipeline.send.run import send
+from pipeline.store import tables as t
+from pipeline.store import workers
+from pipeline.store.db import Database, rows
+from tests.seed import wave_of_letters
+from tests.send.conftest import states
+
+
+class Overheard:
+    """An edge whose rounds are written down, with what the database held when they were told."""
+
+    def __init__(self, db: Database, wire: Any) -> None:
+        self.db, self.wire = db, wire
+        self.rounds: list[list[Send | Go | Stop]] = []
+        self.most = 0  # letters that were in the edge at once
+        self.under_way: set[int] = set()
+
+    def take(self, timeout: float) -> Any:
+        answers = self.wire.take(timeout)
+        self.under_way -= {answer.letter_id for answer in answers if isinstance(answer, Result)}
+        return answers
+
+    def tell_all(self, messages: list[Send | Go | Stop]) -> None:
+        if messages:
+            self.rounds.append(messages)
+        self.under_way |= {message.letter_id for message in messages if isinstance(message, Send)}
+        self.most = max(self.most, len(self.under_way))
+        tried = {row["letter_id"]: row for row in rows_of(self.db, select(t.attempts))}
+        for message in messages:
+            assert message.letter_id in tried, "its attempt is committed before the edge hears of it"
+            assert not isinstance(message, Go) or tried[message.letter_id]["dot_at"] is not None
+        self.wire.tell_all(messages)
+
+
+def overheard(p: Any, db: Database, **changes: Any) -> Overheard:
+    """Run the stage over an edge that is overheard."""
+    with db.write() as connection:
+        worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
+    with p.edge() as edge:
+        wire = Overheard(db, edge)
+        send(p.sending(db, wire, worker, **changes))
+    return wire
+
+
+def test_two_letters_are_under_way_for_each_connection_and_letters_are_told_before_dots(
+    db: Database, post: Any
+) -> None:
+    with post() as p:
+        p.connections = 2
+        wave_of_letters(db, p.clock(), 12)
+        wire = overheard(p, db)
+        assert wire.most == 4
+        for messages in wire.rounds:
+            kinds = [isinstance(message, Send) for message in messages]
+            assert kinds == sorted(kinds, reverse=True)
+        mails = [number for number, line in p.server.commands if line.startswith("MAIL")]
+        assert len(mails) == 12
+        assert p.server.connections <= 2
+    assert states(db) == ["handed"] * 12
+
+
+def test_after_a_hold_commits_at_most_one_letter_of_each_connection_arrives(db: Database, post: Any) -> None:
+    with post() as p:
+        p.connections = 2
+        wave_of_letters(db, p.clock(), 30)
+        arrived: list[int] = []
+
+        def hold(_what: str, done: int, _total: int) -> None:
+            """Between two rounds: there are letters in the edge, some waiting for their dots."""
+            if done >= 5 and not arrived:
+                with db.write() as connection:
+                    connection.execute(insert(t.holds).values(reason="stop", by="person:1", at=p.clock()))
+                arrived.append(len(p.server.messages()))
+
+        wire = overheard(p, db, progress=hold)
+        assert wire.most == 4
+        assert len(p.recipients()) <= arrived[0] + 2
+        assert any(isinstance(message, Stop) for messages in wire.rounds for message in messages)
+    assert set(states(db)) == {"handed", "approved"}
+    assert not [row for row in rows_of(db, select(t.attempts)) if row["dot_at"] and row["outcome"] == "released"]
+
+
+def test_once_the_relay_refuses_us_the_letters_that_wait_for_it_are_stopped_rather_than_tried(
+    db: Database, post: Any
+) -> None:
+    with post() as p:
+        p.connections = 8
+        wave_of_letters(db, p.clock(), 40)
+        p.server.port = 1  # where nobody listens: each try makes the next one wait twice as long
+        with pytest.raises(TryAgain, match="The relay refuses us"):
+            p.send(db)
+    said = [row["reply_text"] for row in rows_of(db, select(t.attempts.c.reply_text))]
+    assert sum(text == "stopped before it started" for text in said) >= 8
+    assert set(states(db)) == {"approved"}
+
+
+@dataclass
+class Ticking:
+    """A clock that moves a little whenever somebody looks at it."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=3)
+        return self.now
+
+
+def test_dots_are_spaced_by_the_rate_however_early_the_relay_waits_for_them(db: Database, post: Any) -> None:
+    with post() as p:
+        p.clock = Ticking(p.clock())
+        p.rate = 20.0
+        wave_of_letters(db, p.clock.now, 15)
+        wire = overheard(p, db)
+        assert len(p.recipients()) == 15
+    dots = sorted(row["dot_at"] for row in rows_of(db, select(t.attempts.c.dot_at)))
+    waits = {
+        message.letter_id: message.delay for messages in wire.rounds for message in messages if isinstance(message, Go)
+    }
+    assert all(0 <= delay <= 0.02 for delay in waits.values())
+    for earlier, later in pairwise(dots):
+        assert later - earlier >= timedelta(milliseconds=50 - 20)  # committed 20 ms before it is written, at most
+    assert dots[-1] - dots[0] >= 14 * timedelta(milliseconds=50) * 0.99 - timedelta(milliseconds=20)
+
+
+def test_a_letter_that_ends_while_it_waits_for_its_slot_gets_no_dot(db: Database, post: Any) -> None:
+    with post({"abuse@isp2.example": Rule("answer", "body", "421 4.4.2 You are too slow")}) as p:
+        p.clock = Ticking(p.clock())
+        p.rate = 4.0
+        wave_of_letters(db, p.clock.now, 3)
+        overheard(p, db)
+    found = rows_of(db, select(t.attempts.c.dot_at, t.attempts.c.stage).where(t.attempts.c.letter_id == 2))
+    assert found[0] == {"dot_at": None, "stage": "data"}
+
+
+def rows_of(db: Database, statement: Any) -> list[dict[str, Any]]:
+    with db.read() as connection:
+        return rows(connection, statement)
