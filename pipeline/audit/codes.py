@@ -185,6 +185,7 @@ DROPPED = {
 LETTER_REASONS = {
     "training": "training mode, and the recipient is not on the guest list",
     "no_case_left": "no case was left in it",
+    "no_mail": "its recipient's domain takes no mail, or does not exist",
     "cancelled": "its wave was cancelled",
     "five_days": "five days of trying",
     "worker_died": "the process that sent it died",
@@ -273,7 +274,10 @@ EVENTS = {
     "snapshot.voided": "Delivery {id} was voided by a person: nothing it says counts.",
     "campaign.created": "Campaign {id} was created, in training mode.",
     "campaign.changed": "Campaign {id}: its settings were changed.",
+    "campaign.golive_accepted": "Campaign {id} may go live, an approver says.",
     "campaign.live": "Campaign {id} went live.",
+    "campaign.training": "Campaign {id} is in training mode again.",
+    "golive.said": "Something was said or tested for going live (entry {id}).",
     "campaign.closed": "Campaign {id} was closed.",
     "hold.placed": "Hold {id} was placed: sending stops.",
     "hold.released": "Hold {id} was released.",

@@ -16,7 +16,7 @@ from pipeline.render import lint
 from pipeline.render.face import face_of
 from pipeline.render.lint_faces import bilingual_of, check_face
 from pipeline.send.approval import Standing, standing
-from pipeline.store import render, templates, waves
+from pipeline.store import golive, render, templates, waves
 from pipeline.store.db import Connection
 
 OBJECTIONS = {
@@ -33,7 +33,7 @@ def judge(loaded: Loaded, connection: Connection, wave: dict[str, Any]) -> Stand
     digest = hashlib.sha256(manifest).digest()
     if wave["manifest_sha256"] is None or digest != bytes(wave["manifest_sha256"]):
         return Standing(0, 1, "manifest")
-    signers = _signers_file(loaded)
+    signers = signers_file(loaded)
     return standing(
         waves.approvals_of(connection, wave["id"]),
         digest,
@@ -62,8 +62,50 @@ def require_sound(connection: Connection, wave: dict[str, Any]) -> None:
         )
 
 
-def _signers_file(loaded: Loaded) -> Path:
+def signers_file(loaded: Loaded) -> Path:
+    """Return the allowed-signers file, whether it is there or not."""
     return loaded.path(loaded.settings.safety.allowed_signers or "allowed_signers")
+
+
+def bound(loaded: Loaded, connection: Connection, campaign_id: int) -> bytes:
+    """Return what going live binds to: the campaign's settings and those of mail, as they are now."""
+    mail = loaded.settings.mail
+    relay = mail.relay.model_dump(mode="json", include={"host", "port", "tls", "ca_file", "username", "source_address"})
+    said = {"relay": relay, "dkim": mail.dkim.model_dump(mode="json"), "sender": mail.sender}
+    return golive.binding(connection, campaign_id, said)
+
+
+def digest(sheet: bytes) -> bytes:
+    """Return the hash of a sheet, to which words bind."""
+    return hashlib.sha256(sheet).digest()
+
+
+def words_on(loaded: Loaded, connection: Connection, campaign_id: int, sheet: bytes) -> Standing:
+    """Weigh the words that were given on a sheet of the go-live checklist, if it binds to the settings of today."""
+    given = dict(golive.words(connection, campaign_id, bound(loaded, connection, campaign_id))).get(sheet, [])
+    signers = signers_file(loaded)
+    return standing(
+        given,
+        digest(sheet),
+        training=False,
+        needed=loaded.settings.safety.approvers_needed,
+        makers=golive.makers(connection, campaign_id),
+        verify=lambda signature, principal: verify(sheet, signature, principal, signers),
+    )
+
+
+def gone_live(loaded: Loaded, connection: Connection, campaign_id: int) -> bool:
+    """True if enough people have said yes to one sheet, and the settings are still those of that sheet."""
+    sheets = golive.words(connection, campaign_id, bound(loaded, connection, campaign_id))
+    return any(words_on(loaded, connection, campaign_id, sheet).stands for sheet, _ in sheets)
+
+
+def _of_live(loaded: Loaded, connection: Connection, wave: dict[str, Any]) -> object:
+    """Return what the judgement of a live campaign rests on, None in training mode."""
+    if wave["mode"] == "training":
+        return None
+    campaign_id = wave["campaign_id"]
+    return golive.given(connection, campaign_id), bound(loaded, connection, campaign_id)
 
 
 class Guard:
@@ -77,18 +119,23 @@ class Guard:
         self.seen: dict[int, tuple[object, str]] = {}
 
     def __call__(self, connection: Connection, wave: dict[str, Any]) -> str:
-        state = (self._signers(), waves.words_given(connection, wave["id"]), bytes(wave["manifest_sha256"] or b""))
+        state = (
+            self._signers(),
+            waves.words_given(connection, wave["id"]),
+            bytes(wave["manifest_sha256"] or b""),
+            _of_live(self.loaded, connection, wave),
+        )
         if wave["id"] not in self.seen or self.seen[wave["id"]][0] != state:
             self.seen[wave["id"]] = (state, self._objection(connection, wave))
         return self.seen[wave["id"]][1]
 
     def _signers(self) -> bytes:
-        file = _signers_file(self.loaded)
+        file = signers_file(self.loaded)
         return hashlib.sha256(file.read_bytes()).digest() if file.is_file() else b""
 
     def _objection(self, connection: Connection, wave: dict[str, Any]) -> str:
-        if wave["mode"] != "training":
-            return "this release sends in training mode only"
+        if wave["mode"] != "training" and not gone_live(self.loaded, connection, wave["campaign_id"]):
+            return words.text("its campaign has not gone live by the word of two people on these settings")
         found = judge(self.loaded, connection, wave)
         if found.objection:
             return OBJECTIONS[found.objection]

@@ -125,7 +125,7 @@ def reject(name: str, number: int | None, reason: str) -> None:
 def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None, password: bool, reason: str) -> None:
     with context.opened() as ground:
         by = ground.by()
-        person = _person(ground, by)
+        person = acting(ground, by)
         with ground.db.read() as connection:
             wave = waves.find(connection, name, number)
             text = waves.manifest(connection, wave)
@@ -138,7 +138,10 @@ def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None,
         if accepted:
             with ground.db.read() as connection:
                 approvals.require_sound(connection, wave)
-        method, given = _proof(ground, person, wave, text, signed, password) if accepted else ("password", "")
+        training = wave["mode"] == "training"
+        method, given = (
+            proof(ground, person, text, signed, password, training=training) if accepted else ("password", "")
+        )
         if not accepted and person is None:
             method = "training"
         with ground.db.write() as connection:
@@ -176,7 +179,8 @@ def _given(data: dict[str, Any], needed: int, name: str) -> list[str]:
     return lines
 
 
-def _person(ground: Ground, by: str) -> persons.Person | None:
+def acting(ground: Ground, by: str) -> persons.Person | None:
+    """Return the registered person who acts, None where it is the system's user."""
     if not by.startswith("person:"):
         return None
     with ground.db.read() as connection:
@@ -189,15 +193,19 @@ def _password() -> str:
     return str(click.prompt(words.text("Password"), hide_input=True, err=True))
 
 
-def _proof(
+def proof(
     ground: Ground,
     person: persons.Person | None,
-    wave: dict[str, Any],
     manifest: bytes,
     signed: Path | None,
     password: bool,
+    *,
+    training: bool,
 ) -> tuple[str, str]:
-    """Return (method, signature) of an approval that was proven.  Raises RefusedBySafety."""
+    """Return (method, signature) of a word that was proven: on a manifest, or another text that people say yes to.
+
+    Raises RefusedBySafety.
+    """
     if signed is not None and person is not None:
         given = signed.read_text(encoding="ascii", errors="replace")
         signers = ground.loaded.path(ground.loaded.settings.safety.allowed_signers or "allowed_signers")
@@ -212,7 +220,7 @@ def _proof(
         if not persons.fits(person, _password()):
             raise RefusedBySafety("The password is wrong", "", "Try again, or approve with a signature.")
         return "password", ""
-    if wave["mode"] == "training":
+    if training:
         return "training", ""
     raise RefusedBySafety(
         "A live wave is approved with a signature or a password",

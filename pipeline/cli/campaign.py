@@ -11,10 +11,9 @@ import click
 
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Group, argument
-from pipeline.cli.context import Ground
+from pipeline.cli.declared import declared
+from pipeline.cli.golive import golive_
 from pipeline.cli.states import said
-from pipeline.data.topic import topics
-from pipeline.domain import ConfigurationError, NotFound
 from pipeline.store import campaigns, overview
 
 name_argument = argument("name", metavar="NAME", help="As in [campaigns.NAME] of config.toml.")
@@ -23,23 +22,6 @@ name_argument = argument("name", metavar="NAME", help="As in [campaigns.NAME] of
 @click.group(cls=Group)
 def campaign() -> None:
     """Campaigns: create one, list them, show one."""
-
-
-def declared(ground: Ground, name: str) -> tuple[dict[str, Any], list[str], int]:
-    """Return (settings, topics, minimum level) of a campaign in config.toml.  Raises NotFound, ConfigurationError."""
-    found = ground.loaded.settings.campaigns.get(name)
-    if found is None:
-        known = ", ".join(ground.loaded.settings.campaigns) or words.text("none")
-        raise NotFound(
-            f"config.toml has no campaign {name}", f"declared are: {known}", f"Add [campaigns.{name}] to config.toml."
-        )
-    further = tuple(ground.loaded.path(file) for file in ground.loaded.settings.topics)
-    unknown = [topic for topic in found.topics if topic not in topics(further=further)]
-    if unknown:
-        raise ConfigurationError(
-            f"The campaign {name} names a topic that does not exist", unknown[0], "Run: tocsin config check"
-        )
-    return found.model_dump(mode="json", exclude={"topics", "minimum_level"}), found.topics, found.minimum_level
 
 
 @campaign.command(examples=("tocsin campaign create secure-your-server",))
@@ -157,3 +139,6 @@ def counted(kind: str, numbers: dict[str, int]) -> str:
     """Return counts by state in words: `contact found: 12, contact told: 3`."""
     items = sorted(numbers.items())
     return ", ".join(words.text("{what}: {count}", what=said(kind, s), count=words.number(n)) for s, n in items) or "0"
+
+
+campaign.add_command(golive_)

@@ -14,8 +14,8 @@ import click
 
 from pipeline import config
 from pipeline.cli import context, show, words
-from pipeline.cli.campaign import declared
 from pipeline.cli.command import SHARED, Command, argument, given, option
+from pipeline.cli.declared import declared
 from pipeline.domain import NotFound
 from pipeline.render import compose, front, preview, samples
 from pipeline.render import letter as written

@@ -10,8 +10,8 @@ import click
 
 from pipeline import config
 from pipeline.cli import context, show, words
-from pipeline.cli.campaign import declared
 from pipeline.cli.command import Group, argument, option
+from pipeline.cli.declared import declared
 from pipeline.cli.preview import preview_
 from pipeline.cli.template_diff import diff
 from pipeline.domain import RefusedBySafety

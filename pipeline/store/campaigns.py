@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, literal, li
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import CaseState, ConfigurationError, Event, NotFound, RefusedBySafety
-from pipeline.store import bulk, events
+from pipeline.store import bulk, events, golive
 from pipeline.store.tables import campaigns, cases, targets
 from pipeline.store.tables import events as event_log
 from pipeline.store.types import Instant
@@ -84,7 +84,7 @@ def change(
     now: datetime,
     by: str,
 ) -> bool:
-    """Give a campaign new settings; False, and no event, if they are what they were.
+    """Give a campaign new settings; False, and no event, if they are what they were.  A live one is in training again.
 
     Raises NotFound, or RefusedBySafety for a closed campaign.
     """
@@ -101,6 +101,7 @@ def change(
     if before == values:
         return False
     connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
+    golive.end(connection, campaign_id, "changed", now, by)  # two people said yes to the settings as they were
     data = {
         "before": _digest(before),
         "sha256": _digest(values),

@@ -29,6 +29,7 @@ SAME = {
     "format",
 }
 SAME |= {"DKIM", "OpenPGP", "exclusion", "id", "mode", "plan", "port", "signature", "signatures", "verdict", "version"}
+SAME |= {"DNS"}
 
 
 def pairs() -> list[tuple[Msgid, object]]:

@@ -1,0 +1,298 @@
+"""No campaign writes to people outside before a checklist stands and two people have said yes to exactly that."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from pipeline.cli import approvals
+from pipeline.config import load
+from pipeline.config_text import example
+from pipeline.sandbox.mail_server import serve
+from pipeline.sandbox.thread import in_thread
+from pipeline.store import tables as t
+from pipeline.store import waves
+from pipeline.store.db import Database
+from tests.cli import written_wave as wave
+from tests.cli.conftest import CONFIG, Tocsin
+from tests.ran import Ran
+from tests.seed import add
+
+NAME = "secure-your-server"
+CAMPAIGN = example()[example().index("[campaigns.") :]
+PASSWORD = "correct horse battery"
+SAID = ("names", "answers", "stops", "signers", "backup")
+
+
+class Page(BaseHTTPRequestHandler):
+    """A page at every path but /gone and what is below /away, which leads on."""
+
+    def do_GET(self) -> None:
+        self.send_response({"/gone": 404, "/away": 302, "/inside": 302}.get(self.path, 200))
+        where = {"/away": "/page", "/inside": "https://10.0.0.1/"}.get(self.path)
+        if where:
+            self.send_header("Location", where)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[int]:
+    with in_thread(serve({}, tmp_path / "mail")) as server:
+        yield server.port
+
+
+@pytest.fixture
+def db(installed: Database) -> Database:
+    return installed
+
+
+def settings(pages: str, relay: int, **changes: str) -> str:
+    campaign = re.sub(r"https://[^/\"]+", pages, CAMPAIGN)
+    for old, new in changes.items():
+        campaign = re.sub(rf"^{old} = .*$", f"{old} = {new}", campaign, flags=re.MULTILINE)
+    mail = (
+        '[mail]\nsender = "bounces@agency.example"\nper_day = 100\n'
+        f'[mail.relay]\nhost = "127.0.0.1"\nport = {relay}\ntls = "none"\n'
+    )
+    return f"{CONFIG}[rdap]\nallow_loopback = true\n{mail}{campaign}"
+
+
+@pytest.fixture
+def ready(db: Database, tocsin: Tocsin, folder: Path, pages: str, relay: int) -> None:
+    """A campaign that wants no more than people's words."""
+    (folder / "config.toml").write_text(settings(pages, relay), encoding="utf-8")
+    wave.bring_in(db, kind="test")
+    for name, role in (("dora", "officer"), ("alice", "approver"), ("bob", "approver"), ("carol", "approver")):
+        ran = tocsin("person", "add", name, "--role", role, "--password", stdin=f"{PASSWORD}\n")
+        assert ran.code == 0, ran.err
+    assert tocsin("campaign", "create", NAME, "--as", "dora").code == 0
+    for item in SAID:
+        tocsin("campaign", "golive", NAME, "--say", item, "--reason", "as it is", "--as", "dora")
+
+
+def other_settings(folder: Path) -> None:
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    (folder / "config.toml").write_text(text.replace("\nreply_to = ", "\nminimum_level = 2\nreply_to = ", 1))
+
+
+def golive(tocsin: Tocsin, *arguments: str) -> Ran:
+    return tocsin("campaign", "golive", NAME, "--json", *arguments)
+
+
+def accept(tocsin: Tocsin, name: str) -> Ran:
+    return tocsin("campaign", "golive", NAME, "--accept", "--as", name, "--password", "--json", stdin=f"{PASSWORD}\n")
+
+
+def mode(db: Database) -> str:
+    with db.read() as connection:
+        return str(connection.execute(select(t.campaigns.c.mode)).scalar_one())
+
+
+def go(tocsin: Tocsin) -> Ran:
+    return golive(tocsin, "--execute", "--yes")
+
+
+def marks(ran: Ran) -> dict[str, str]:
+    return {item["item"]: item["mark"] for item in ran.data["items"]}
+
+
+@pytest.mark.usefixtures("ready")
+def test_two_people_take_a_campaign_live(db: Database, tocsin: Tocsin) -> None:
+    first = golive(tocsin)
+    assert (first.code, set(marks(first).values())) == (0, {"ok"}), first.out
+    assert accept(tocsin, "alice").data["approvals"] == 1
+    assert go(tocsin).code == 6
+    assert accept(tocsin, "bob").data["approvals"] == 2
+    assert mode(db) == "training"
+    assert tocsin("campaign", "golive", NAME, "--execute").code == 6  # nobody could be asked
+    assert mode(db) == "training"
+    ran = go(tocsin)
+    assert (ran.code, ran.data["live"], mode(db)) == (0, True, "live")
+    assert objection(db, Path("config.toml")) == ""
+    with db.read() as connection:
+        told = connection.execute(select(t.events.c.what).where(t.events.c.what.like("campaign.%"))).scalars().all()
+    assert told == ["campaign.created", "campaign.golive_accepted", "campaign.golive_accepted", "campaign.live"]
+
+
+def objection(db: Database, config: Path) -> str:
+    """What a claim is told of a live wave that two people approved, the go-live left aside."""
+    with db.write() as connection:
+        campaign = connection.execute(select(t.campaigns.c.id)).scalar_one()
+        number = add(
+            connection,
+            t.waves,
+            campaign_id=campaign,
+            number=len(waves.all_open(connection)) + 1,
+            kind="first",
+            state="rendered",
+            limits="{}",
+            made_by="person:1",
+            created_at=wave.NOW,
+        )
+        found = waves.by_id(connection, number)
+        digest = approvals.digest(waves.manifest(connection, found))
+        connection.execute(update(t.waves).where(t.waves.c.id == number).values(manifest_sha256=digest))
+        for person in (2, 3):
+            row = {"wave_id": number, "person_id": person, "by": f"person:{person}", "accepted": 1, "at": wave.NOW}
+            connection.execute(insert(t.approvals).values(method="password", manifest_sha256=digest, **row))
+        return approvals.Guard(load(config))(connection, waves.by_id(connection, number))
+
+
+@pytest.mark.usefixtures("ready")
+def test_the_same_person_does_not_count_twice_and_who_made_the_settings_not_at_all(
+    db: Database, tocsin: Tocsin, folder: Path
+) -> None:
+    assert accept(tocsin, "alice").code == 0
+    again = accept(tocsin, "alice")
+    assert (again.code, "said yes already" in again.out + again.err) == (6, True)
+    assert go(tocsin).code == 6
+    other_settings(folder)
+    assert tocsin("campaign", "change", NAME, "--as", "bob").code == 0
+    maker = accept(tocsin, "bob")
+    assert (maker.code, "settings that they made" in maker.out + maker.err) == (6, True)
+    assert accept(tocsin, "dora").code == 6  # an officer, and who made the campaign
+    assert accept(tocsin, "carol").data["approvals"] == 1  # what alice said was of other settings
+    assert mode(db) == "training"
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_changed_checklist_or_changed_mail_settings_void_what_was_said(
+    db: Database, tocsin: Tocsin, folder: Path
+) -> None:
+    assert accept(tocsin, "alice").code == 0
+    golive(tocsin, "--say", "backup", "--reason", "there is none", "--as", "dora")
+    assert accept(tocsin, "bob").data["approvals"] == 1
+    assert accept(tocsin, "alice").data["approvals"] == 2
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    other = text.replace("bounces@agency.example", "back@agency.example")
+    (folder / "config.toml").write_text(other, encoding="utf-8")
+    assert go(tocsin).code == 6
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    assert go(tocsin).code == 0
+    assert mode(db) == "live"
+    assert objection(db, folder / "config.toml") == ""
+    (folder / "config.toml").write_text(other, encoding="utf-8")
+    assert "not gone live" in objection(db, folder / "config.toml")
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_change_of_a_live_campaign_puts_it_back_into_training(db: Database, tocsin: Tocsin, folder: Path) -> None:
+    for name in ("alice", "bob"):
+        accept(tocsin, name)
+    assert go(tocsin).code == 0
+    before = (folder / "config.toml").read_text(encoding="utf-8")
+    other_settings(folder)
+    assert tocsin("campaign", "change", NAME, "--as", "dora").code == 0
+    assert mode(db) == "training"
+    (folder / "config.toml").write_text(before, encoding="utf-8")
+    assert tocsin("campaign", "change", NAME, "--as", "dora").code == 0
+    assert go(tocsin).code == 6  # the old words are void even for the old settings
+    assert mode(db) == "training"
+
+
+@pytest.mark.usefixtures("ready")
+def test_an_end_by_one_person_is_at_once_and_voids_every_word(db: Database, tocsin: Tocsin) -> None:
+    for name in ("alice", "bob"):
+        accept(tocsin, name)
+    assert go(tocsin).code == 0
+    assert tocsin("campaign", "golive", NAME, "--end").code == 2  # why?
+    assert golive(tocsin, "--end", "--reason", "a complaint").data["changed"] is True
+    assert mode(db) == "training"
+    assert go(tocsin).code == 6
+    assert accept(tocsin, "alice").data["approvals"] == 1
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_campaign_made_live_by_sql_alone_sends_nothing(db: Database, folder: Path) -> None:
+    with db.write() as connection:
+        connection.execute(update(t.campaigns).values(mode="live"))
+    assert "not gone live" in objection(db, folder / "config.toml")
+
+
+@pytest.mark.usefixtures("ready")
+def test_words_and_sheets_cannot_be_changed(db: Database, tocsin: Tocsin) -> None:
+    accept(tocsin, "alice")
+    for table in (t.golive_words, t.golive_sheets, t.golive_facts):
+        for statement in (update(table).values(at=wave.NOW), table.delete()):
+            with pytest.raises(DBAPIError, match="append-only"), db.write() as connection:
+                connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("changes", "item"),
+    [
+        ({"guidance": '{ en = "%s/gone", fr = "%s/x" }'}, "links"),
+        ({"guidance": '{ en = "%s/inside", fr = "%s/x" }'}, "links"),
+        ({"guidance": '{ en = "https://10.0.0.1/", fr = "%s/x" }'}, "links"),
+        ({"reply_to": '"nobody"'}, "mailboxes"),
+    ],
+)
+@pytest.mark.usefixtures("ready")
+def test_what_is_wrong_stops_every_yes(
+    tocsin: Tocsin, folder: Path, pages: str, relay: int, changes: dict[str, str], item: str
+) -> None:
+    changed = {key: value.replace("%s", pages) for key, value in changes.items()}
+    (folder / "config.toml").write_text(settings(pages, relay, **changed), encoding="utf-8")
+    assert tocsin("campaign", "change", NAME, "--as", "dora").code == 0
+    shown = golive(tocsin)
+    assert (shown.code, marks(shown)[item]) == (6, "fail")
+    assert accept(tocsin, "alice").code == 6
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_link_that_leads_on_to_a_page_answers(tocsin: Tocsin, folder: Path, pages: str, relay: int) -> None:
+    text = settings(pages, relay, guidance=f'{{ en = "{pages}/away", fr = "{pages}/x" }}')
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    assert tocsin("campaign", "change", NAME, "--as", "dora").code == 0
+    assert marks(golive(tocsin))["links"] == "ok"
+
+
+@contextmanager
+def without(folder: Path, line: str) -> Iterator[None]:
+    text = (folder / "config.toml").read_text(encoding="utf-8")
+    assert line in text
+    (folder / "config.toml").write_text(text.replace(line, ""), encoding="utf-8")
+    yield
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("ready")
+def test_what_the_settings_lack_is_named(tocsin: Tocsin, folder: Path) -> None:
+    lacking = {"cap": "per_day = 100\n", "mailboxes": 'sender = "bounces@agency.example"\n', "feeds": CONFIG}
+    for item, line in lacking.items():
+        with without(folder, line):
+            assert marks(golive(tocsin))[item] == "fail"
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_wave_of_training_mode_is_not_taken_along(db: Database, tocsin: Tocsin) -> None:
+    objection(db, Path("config.toml"))  # leaves one that is rendered
+    assert marks(golive(tocsin))["waves"] == "fail"
+
+
+@pytest.mark.usefixtures("ready")
+def test_the_checklist_reads_in_french(tocsin: Tocsin) -> None:
+    ran = tocsin("campaign", "golive", NAME, "--lang", "fr")
+    assert ran.code == 0
+    assert "chaque lien répond" in ran.out
+    assert golive(tocsin, "--lang", "fr").data["sheet_sha256"] == golive(tocsin).data["sheet_sha256"]
