@@ -66,6 +66,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line a
         "Work all that is due: cases, contacts, checks, letters of planned waves, sending of released ones.",
     ),
     "letter": ("pipeline.cli.send:letter", "Single letters: settle one of which nobody knows whether it arrived."),
+    "relay-log": (
+        "pipeline.cli.relay_log:relay_log",
+        "The relay's log: what became of letters behind our relay.",
+    ),
     "hold": ("pipeline.cli.hold:hold", "Stop sending at once: everything, or what the options name."),
     "release": ("pipeline.cli.hold:release", "End a hold: the one on everything, or the one that the options name."),
     "holds": ("pipeline.cli.hold:listing", "List the holds in force."),
