@@ -40,6 +40,7 @@ def figures(connection: Connection, campaign: str, now: datetime) -> Figures:
         waves=waves,
         letters=store.letters_by_state(connection, wave_ids, now),
         shut=store.shut(connection, wave_ids, now),
+        limited=store.limited(connection, wave_ids, now),
         withheld=store.withheld(connection, wave_ids),
         uncertain=store.uncertain(connection, wave_ids),
         attempts=store.attempts_by_outcome(connection, wave_ids),

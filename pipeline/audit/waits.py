@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pipeline.audit.limits import limit_said
 from pipeline.audit.say import Say, say
 from pipeline.audit.written import letter_reason
 
@@ -56,6 +57,7 @@ class Figures:
     budgets: Sequence[Row]
     domains_waiting: tuple[int, datetime | None]
     shut: Sequence[Row] = ()
+    limited: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ WAITS = {
     "letter.later": (
         "{campaign}, wave {wave}: {count} letter is tried later.",
         "{campaign}, wave {wave}: {count} letters are tried later.",
+    ),
+    "letter.limit": (
+        "{campaign}, wave {wave}: {count} letter waits: {limit}.",
+        "{campaign}, wave {wave}: {count} letters wait: {limit}.",
+    ),
+    "letter.limits": (
+        "{campaign}, wave {wave}: {count} letter waits for another limit.",
+        "{campaign}, wave {wave}: {count} letters wait for other limits.",
     ),
     "letter.window": (
         "{campaign}, wave {wave}: {count} letter waits, outside its recipient's working hours or on a quiet day.",
@@ -136,6 +146,8 @@ def sentence(wait: Wait) -> Say:
     values = dict(wait.values)
     if wait.code == "withheld":
         values["why"] = letter_reason(values["reason"])
+    elif wait.code == "letter.limit":
+        values["limit"] = limit_said(values["limit"])
     elif wait.code == "hold":
         values["what"] = held(values)
     return Say(one, values, many)
@@ -208,9 +220,14 @@ def _letters(figures: Figures) -> Iterator[Wait]:
             yield Wait("letter.due", {**which, "count": due}, "tocsin run")
         shut = [row for row in figures.shut if row["wave_id"] == wave["id"]]
         waiting = sum(row["letters"] for row in shut)
-        if later := sum(row["letters"] - row["due"] for row in mine) - waiting:
+        limited = [row for row in figures.limited if row["wave_id"] == wave["id"]]
+        held_back = waiting + sum(row["letters"] for row in limited)
+        if later := sum(row["letters"] - row["due"] for row in mine) - held_back:
             at = min((row["next_at"] for row in mine if row["next_at"] is not None), default=None)
             yield Wait("letter.later", {**which, "count": later}, "tocsin run", at)
+        for row in limited:
+            values = {**which, "count": row["letters"]} | ({"limit": row["reason"]} if row["reason"] else {})
+            yield Wait("letter.limit" if row["reason"] else "letter.limits", values, "tocsin run", row["next_at"])
         if waiting:
             opens = min(row["opens_at"] for row in shut)
             yield Wait("letter.window", {**which, "count": waiting}, "tocsin run", opens)

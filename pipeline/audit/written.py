@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.audit import codes
 from pipeline.audit.codes import meaning
+from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.record import Kind, Record, actor
 from pipeline.audit.say import Exact, Line, Say, Word, counted, say
 
@@ -84,7 +85,9 @@ def _letter_details(letter: Row) -> Iterator[Say | Exact]:
 
 
 def letter_reason(reason: str) -> object:
-    """Return the reason of a letter's state: a code of ours, or an SMTP code as it stands."""
+    """Return the reason of a letter's state: a code of ours, a limit that it waits for, or an SMTP code as it stands."""
+    if is_limit(reason):
+        return limit_said(reason)
     return meaning(codes.LETTER_REASONS, reason) if reason in codes.LETTER_REASONS else Exact(reason)
 
 

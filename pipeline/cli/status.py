@@ -16,9 +16,14 @@ from pipeline.audit.waits import Figures, StatusSettings, Wait, budgets, sentenc
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Command, given, option
 from pipeline.cli.context import Ground
+from pipeline.cli.pacing import pace_settings
 from pipeline.cli.record import compact
 from pipeline.cli.saying import spoken
 from pipeline.config import Settings
+from pipeline.send import warmup
+from pipeline.send.pace import NO_LIMIT, RELAY, Pace
+from pipeline.send.pace import limits as limits_of
+from pipeline.store import mail_domains
 
 EVERY = 2.0  # seconds between two looks
 
@@ -53,9 +58,12 @@ def watching(look: Callable[[], None], pause: Callable[[float], None]) -> None:
 
 
 def _show(ground: Ground, campaign: str, *, again: bool) -> None:
-    settings, now = status_settings(ground.loaded.settings), context.clock()
+    now = context.clock()
     with ground.db.read() as connection:
         figures = counted.figures(connection, campaign, now)
+        warms_up = bool(ground.loaded.settings.mail.warm_up)
+        first = mail_domains.first_left(connection, relay_name(ground.loaded.settings)) if warms_up else None
+    settings = status_settings(ground.loaded.settings, pace_settings(ground.loaded), warmup.day(first, now))
     if again and given().json:
         click.echo(compact(counted.plain(figures, settings, now)))
         return
@@ -64,10 +72,19 @@ def _show(ground: Ground, campaign: str, *, again: bool) -> None:
     show.emit(counted.plain(figures, settings, now), lambda: page(figures, settings, now))
 
 
-def status_settings(settings: Settings) -> StatusSettings:
-    """Return what a status needs of the settings, with the budgets as their stages name them."""
+def relay_name(settings: Settings) -> str:
+    return f"{settings.mail.relay.host}:{settings.mail.relay.port}"
+
+
+def status_settings(settings: Settings, pace: Pace = NO_LIMIT, day: int = 1) -> StatusSettings:
+    """Return what a status needs of the settings, with the budgets as their stages name them.
+
+    `day` is that of the warm-up.
+    """
     mail = settings.mail
-    limits = {"mail:all": (mail.rate, mail.per_day), f"mail:relay:{mail.relay.host}": (mail.rate, 0)}
+    relay = limits_of(pace, relay_name(settings), "", "", 0, warmup.cap(pace.warm_up, day))[RELAY]
+    limits = {"mail:all": (mail.rate, mail.per_day), relay.key: (relay.per_second, relay.per_day)}
+    limits |= {f"mail:mx:{name}": (rates.per_second, rates.per_day) for name, rates in pace.mx_groups.items()}
     limits |= {f"rdap:{host}": (rate, settings.rdap.per_day.get(host, 0)) for host, rate in settings.rdap.rates.items()}
     limits |= {f"dnsbl:{name}": (zone.rate, zone.per_day) for name, zone in settings.zones.items() if zone.enabled}
     return StatusSettings(settings.safety.approvers_needed, limits)

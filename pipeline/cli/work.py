@@ -10,10 +10,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.seal import seal
 from pipeline.cli import approvals, dkim, edges, show, words
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import progress
+from pipeline.cli.saying import spoken
 from pipeline.cli.states import said
 from pipeline.domain import EvidenceLevel, Progress
 from pipeline.engine import stoppable, working
@@ -184,6 +186,9 @@ def sent(outcome: Outcome) -> list[str]:
             lines.append(
                 words.text("outside the recipients' working hours, or on a quiet day, until {time}", time=until)
             )
+        elif is_limit(outcome.why):
+            why, until = spoken(limit_said(outcome.why)), show.instant(outcome.wait)
+            lines.append(words.text("{why}; it goes on at {time}", why=why, time=until))
         else:
             lines.append(words.text("it goes on at {time}", time=show.instant(outcome.wait)))
     return lines

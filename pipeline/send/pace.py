@@ -12,6 +12,7 @@ from pipeline.store.budgets import Limit, Reservation
 
 WIDE = ("mail:relay:", "mail:all")  # budgets that all letters of a run share: without a slot none of them can go
 NARROW = 3  # of the limits of a letter: those of some letters alone
+RELAY = 3  # the place of the relay's limit among them
 BOX = "mail:box"  # one letter per mailbox: no budget, it is read from the letters that left
 WAITS = "limit:"  # begins the reason of a letter that waits for a limit of its own
 
@@ -79,9 +80,3 @@ def waits_alone(key: str) -> bool:
 def why(answer: Reservation) -> str:
     """Return which limit a letter waits for, as one word: mail:domain:isp.example/hour."""
     return f"{answer.key}/{answer.span}" if answer.key else ""
-
-
-def which(why: str) -> tuple[str, str]:
-    """Return (budget, span) of a word that `why` made; the span may be empty."""
-    key, slash, span = why.removeprefix(WAITS).rpartition("/")
-    return (key, span) if slash else (span, "")

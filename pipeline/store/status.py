@@ -8,12 +8,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from pipeline.domain import CaseState, LetterState, Verdict, WaveState
 from pipeline.store.db import rows
 from pipeline.store.plan import UNFINISHED
-from pipeline.store.send import WINDOW
+from pipeline.store.send import DUE, WINDOW
 from pipeline.store.tables import (
     approvals,
     attempts,
@@ -33,6 +33,9 @@ from pipeline.store.verify import CHECKED_STATES
 Rows = list[dict[str, Any]]
 
 DOMAIN_BUDGETS = "mail:domain:"  # one for each recipient domain
+UNNAMED_PROVIDERS = "mail:mx:%.%"  # one for each domain that mail servers are in
+LIMIT = "limit:"  # begins the reason of a letter that waits for a limit of its own
+LIMITS = 5  # of one wave that are told one by one
 
 
 def deliveries(connection: Connection) -> Rows:
@@ -81,7 +84,7 @@ def notice_count(connection: Connection, campaign_ids: Collection[int]) -> int:
 def letters_by_state(connection: Connection, wave_ids: Collection[int], now: datetime) -> Rows:
     """Return for each wave and state of its letters: how many, how many of them are due, and when the next one is.
 
-    Of those that wait for a window `shut` tells.
+    Of those that wait for a window `shut` tells, of those that wait for a limit of their own `limited`.
     """
     due = and_(letters.c.state.in_([LetterState.APPROVED.value, LetterState.DEFERRED.value]), letters.c.due_at <= now)
     query = select(
@@ -89,7 +92,7 @@ def letters_by_state(connection: Connection, wave_ids: Collection[int], now: dat
         letters.c.state,
         func.count().label("letters"),
         func.count().filter(due).label("due"),
-        func.min(letters.c.due_at).filter(letters.c.due_at > now, ~_shut(now)).label("next_at"),
+        func.min(letters.c.due_at).filter(letters.c.due_at > now, ~_shut(now), ~_limited(now)).label("next_at"),
     ).where(letters.c.wave_id.in_(list(wave_ids)))
     return rows(connection, query.group_by(letters.c.wave_id, letters.c.state).order_by("wave_id", "state"))
 
@@ -105,6 +108,35 @@ def shut(connection: Connection, wave_ids: Collection[int], now: datetime) -> Ro
 def _shut(now: datetime) -> ColumnElement[bool]:
     """The condition that a letter waits until people where it goes are at work (store/send.py put_off)."""
     return and_(letters.c.state == LetterState.APPROVED, letters.c.reason == WINDOW, letters.c.due_at > now)
+
+
+def limited(connection: Connection, wave_ids: Collection[int], now: datetime) -> Rows:
+    """Return for each of these waves which limits letters of it wait for: how many do, and when the first one is due.
+
+    Of many limits (each domain may have one) those that most letters wait for; the rest come together, without a reason.
+    """
+    columns = (letters.c.wave_id, letters.c.reason)
+    counts = (func.count().label("letters"), func.min(letters.c.due_at).label("next_at"))
+    query = select(*columns, *counts).where(letters.c.wave_id.in_(list(wave_ids)), _limited(now))
+    found: dict[int, Rows] = {}
+    for row in rows(connection, query.group_by(*columns).order_by(letters.c.wave_id, func.count().desc(), "reason")):
+        listed = found.setdefault(row["wave_id"], [])
+        if len(listed) < LIMITS:
+            listed.append(row)
+        elif len(listed) == LIMITS:
+            listed.append({**row, "reason": ""})
+        else:
+            rest = listed[-1]
+            listed[-1] = rest | {
+                "letters": rest["letters"] + row["letters"],
+                "next_at": min(rest["next_at"], row["next_at"]),
+            }
+    return [row for listed in found.values() for row in listed]
+
+
+def _limited(now: datetime) -> ColumnElement[bool]:
+    """The condition that a letter waits for a limit of its own (store/turns.py put_back)."""
+    return and_(letters.c.state.in_(DUE), letters.c.reason.startswith(LIMIT), letters.c.due_at > now)
 
 
 def withheld(connection: Connection, wave_ids: Collection[int]) -> Rows:
@@ -173,8 +205,9 @@ def waves_of(connection: Connection, campaign_ids: Collection[int]) -> Rows:
 
 
 def budgets_in_use(connection: Connection) -> Rows:
-    """Return every budget but those of single recipient domains, which are many."""
-    return rows(connection, select(budgets).where(~budgets.c.key.startswith(DOMAIN_BUDGETS)).order_by(budgets.c.key))
+    """Return every budget but those of single recipient domains, and of providers without a name, which are many."""
+    many = or_(budgets.c.key.startswith(DOMAIN_BUDGETS), budgets.c.key.like(UNNAMED_PROVIDERS))
+    return rows(connection, select(budgets).where(~many).order_by(budgets.c.key))
 
 
 def domains_waiting(connection: Connection, now: datetime) -> tuple[int, datetime | None]:

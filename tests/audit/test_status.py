@@ -11,7 +11,7 @@ from pipeline.cli import show
 from pipeline.domain import LetterState, NotFound, WaveState
 from pipeline.store import tables as t
 from pipeline.store.db import Database
-from pipeline.store.send import drop_cases
+from pipeline.store.send import drop_cases, put_off
 from tests.audit import world
 from tests.audit.world import HOUR
 from tests.seed import wave_of_letters
@@ -76,6 +76,51 @@ def test_letters_and_cases_under_way_are_counted_by_wave(db: Database, now: date
     assert made["letter.due"].values["count"] == 2
     assert (made["letter.later"].values["count"], made["letter.later"].at) == (2, now + HOUR)
     assert made["case.ready"].values["count"] == 1  # the one that left its letter
+
+
+def test_letters_that_wait_for_a_window_are_told_apart_from_those_tried_later(db: Database, now: datetime) -> None:
+    wave_of_letters(db, now, 6)
+    with db.write() as connection:
+        for number, values in (
+            (1, {"state": LetterState.DEFERRED.value, "reason": "4.2.2", "due_at": now + HOUR}),
+            (2, {"country": "FR"}),
+            (3, {"country": "FR"}),
+            (4, {"country": "NZ"}),
+            (5, {"reason": "window"}),  # it was put off, and its window is open now
+        ):
+            connection.execute(update(t.letters).where(t.letters.c.id == number).values(**values))
+        assert put_off(connection, [1], "FR", now, now + 9 * HOUR) == 2
+        assert put_off(connection, [1], "NZ", now, now + 5 * HOUR) == 1
+    with db.read() as connection:
+        found = figures(connection, "test", now)
+    assert found.shut == [{"wave_id": 1, "letters": 3, "opens_at": now + 5 * HOUR}]
+    made = {w.code: (w.values["count"], w.at) for w in waits(found, SETTINGS, now) if w.code.startswith("letter.")}
+    assert made == {
+        "letter.due": (2, None),
+        "letter.later": (1, now + HOUR),
+        "letter.window": (3, now + 5 * HOUR),
+    }
+
+
+def test_letters_that_wait_for_limits_of_their_own_are_counted_by_limit_and_many_limits_together(
+    db: Database, now: datetime
+) -> None:
+    wave_of_letters(db, now, 9)
+    reasons = ["limit:mail:mx:google/hour"] * 2 + [f"limit:mail:domain:isp{n}.example/second" for n in range(6)]
+    with db.write() as connection:
+        for number, reason in enumerate(reasons, 1):
+            late = {"reason": reason, "due_at": now + number * HOUR}
+            connection.execute(update(t.letters).where(t.letters.c.id == number).values(**late))
+    with db.read() as connection:
+        found = figures(connection, "test", now)
+        later = figures(connection, "test", now + 8 * HOUR)
+    assert [(row["reason"][6:], row["letters"], row["next_at"] - now) for row in found.limited] == [
+        ("mail:mx:google/hour", 2, HOUR),
+        *((f"mail:domain:isp{n}.example/second", 1, (n + 3) * HOUR) for n in range(4)),
+        ("", 2, 7 * HOUR),
+    ]
+    made = [w for w in waits(found, SETTINGS, now) if w.code == "letter.later"]
+    assert (made, later.limited) == ([], [])
 
 
 def test_only_words_on_the_wave_as_it_stands_count_as_approvals(db: Database, now: datetime) -> None:

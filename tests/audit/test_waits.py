@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.waits import WAITS, Figures, StatusSettings, budgets, sentence, waits
 from pipeline.cli import words
 from pipeline.cli.saying import spoken
@@ -101,6 +102,60 @@ def test_letters_being_sent_wait_now_or_until_a_time(now: datetime) -> None:
     ]
 
 
+def test_letters_outside_their_recipients_working_hours_wait_until_these_begin(now: datetime) -> None:
+    letters = [
+        {"wave_id": 5, "state": "approved", "letters": 9, "due": 2, "next_at": None},
+        {"wave_id": 5, "state": "deferred", "letters": 1, "due": 0, "next_at": now + HOUR},
+    ]
+    shut = [{"wave_id": 5, "letters": 7, "opens_at": now + 9 * HOUR}, {"wave_id": 6, "letters": 1, "opens_at": now}]
+    figures = replace(NOTHING, waves=[WAVE | {"state": "sending"}], letters=letters, shut=shut)
+    assert [(w.code, w.values["count"], w.at) for w in waits(figures, SETTINGS, now)] == [
+        ("letter.due", 2, None),
+        ("letter.later", 1, now + HOUR),
+        ("letter.window", 7, now + 9 * HOUR),
+    ]
+
+
+def test_letters_that_wait_for_limits_of_their_own_say_which(now: datetime) -> None:
+    letters = [{"wave_id": 5, "state": "approved", "letters": 12, "due": 2, "next_at": None}]
+    rows = [("limit:mail:mx:google/hour", 6, 1), ("limit:mail:domain:isp.example/day", 3, 9), ("", 1, 2)]
+    limited = [{"wave_id": 5, "reason": r, "letters": n, "next_at": now + h * HOUR} for r, n, h in rows]
+    figures = replace(NOTHING, waves=[WAVE | {"state": "sending"}], letters=letters, limited=limited)
+    made = waits(figures, SETTINGS, now)
+    assert [(w.code, w.values["count"], w.at) for w in made] == [
+        ("letter.due", 2, None),
+        ("letter.limit", 6, now + HOUR),
+        ("letter.limit", 3, now + 9 * HOUR),
+        ("letter.limits", 1, now + 2 * HOUR),
+    ]
+    words.use("en")
+    assert spoken(sentence(made[1])) == (
+        "c, wave 2: 6 letters wait: the limit of letters an hour to the provider google is reached."
+    )
+    words.use("fr")
+    assert spoken(sentence(made[2])).endswith("la limite de lettres par jour vers isp.example est atteinte.")
+
+
+@pytest.mark.parametrize(
+    ("why", "text"),
+    [
+        ("mail:all/second", "the limit of letters a second is reached"),
+        ("mail:relay:[2001:db8::1]:25/day", "the limit of letters a day over the relay [2001:db8::1]:25 is reached"),
+        ("mail:relay:relay.example:25/", "the relay relay.example:25 asked for a pause"),
+        ("limit:mail:campaign:7/minute", "the limit of letters a minute of campaign 7 is reached"),
+        ("limit:mail:domain:isp.example/", "the mail servers of isp.example asked for a pause"),
+        ("limit:mail:box/hour", "the same mailbox had a letter a short while ago"),
+        ("limit:dns:isp.example/lookup", "the mail servers of isp.example are being looked up"),
+        ("limit:mail:moon:x/hour", "limit:mail:moon:x/hour"),  # of a newer release
+        ("limit:", "limit:"),
+    ],
+)
+def test_a_limit_is_said_in_words(why: str, text: str) -> None:
+    words.use("en")
+    assert is_limit(why)
+    assert spoken(limit_said(why)) == text
+
+
 def test_an_uncertain_letter_waits_for_a_persons_word(now: datetime) -> None:
     letters = [{"wave_id": 5, "state": "uncertain", "letters": 2, "due": 0, "next_at": None}]
     made = found(now, waves=[WAVE | {"state": "done"}], letters=letters, uncertain=11)
@@ -151,7 +206,9 @@ def test_a_used_up_limit_gives_again_at_midnight_and_a_pace_at_its_slot(now: dat
 
 
 def test_every_wait_is_said_in_both_languages(now: datetime) -> None:
-    values = dict.fromkeys(("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason"), "x")
+    values = dict.fromkeys(
+        ("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason", "limit"), "x"
+    )
     for code in WAITS:
         for language in words.LANGUAGES:
             words.use(language)

@@ -34,6 +34,8 @@ SETTINGS = (
     "Field required",
     "Value error, {message}",
     'a length of time is written as "30s", "10m", "72h" or "5d"',
+    "a plan begins with day 1",
+    "a plan says how many letters from which day on: { 1 = 50, 2 = 100, 14 = 0 }",
     "Input should be {expected}",
     "Input should be a valid string",
     "Input should be a valid number",
