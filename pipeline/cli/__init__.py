@@ -65,7 +65,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name -> (module:function, one line a
         "pipeline.cli.stages:run",
         "Work all that is due: cases, contacts, checks, letters of planned waves, sending of released ones.",
     ),
-    "letter": ("pipeline.cli.send:letter", "Single letters: settle one of which nobody knows whether it arrived."),
+    "letter": (
+        "pipeline.cli.letter:letter",
+        "Single letters: the story of one, and a person's word on one of which nobody knows whether it arrived.",
+    ),
     "relay-log": (
         "pipeline.cli.relay_log:relay_log",
         "The relay's log: what became of letters behind our relay.",

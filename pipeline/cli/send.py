@@ -1,19 +1,15 @@
-"""`tocsin send`: release an approved wave and send it; without --execute, say exactly what would go.
-
-`tocsin letter settle`: a person's word on a letter of which nobody knows whether it arrived.
-"""
+"""`tocsin send`: release an approved wave and send it; without --execute, say exactly what would go."""
 
 from typing import Any
 
 import click
 
 from pipeline.cli import context, send_plan, show, words, work
-from pipeline.cli.command import Command, Group, argument, given, option
+from pipeline.cli.command import Command, given, option
 from pipeline.cli.context import Ground
 from pipeline.cli.progress import progress
 from pipeline.cli.wave import campaign_argument, wave_option
 from pipeline.domain import Event, RefusedBySafety
-from pipeline.store import letters as letter_store
 from pipeline.store import lives, waves
 
 
@@ -95,27 +91,3 @@ def _release(bench: work.Bench, name: str, number: int) -> None:
         wave = waves.locked(connection, waves.find(connection, name, number)["id"])
         if wave["state"] == "approved":
             lives.advance(connection, [wave["id"]], Event.WAVE_RELEASED, context.clock(), by)
-
-
-@click.group(cls=Group)
-def letter() -> None:
-    """Single letters: settle one of which nobody knows whether it arrived."""
-
-
-OUTCOMES = {"arrived": Event.LETTER_HANDED, "refused": Event.LETTER_REFUSED, "resend": Event.LETTER_RESEND}
-
-
-@letter.command(examples=("tocsin letter settle 412 resend --reason 'not in the relay log'",))
-@argument("number", metavar="ID", type=click.IntRange(min=1), help="As tocsin who shows it.")
-@argument("outcome", metavar="OUTCOME", type=click.Choice(list(OUTCOMES)), help="arrived, refused or resend.")
-@option("--reason", required=True, metavar="TEXT", help="The proof: a relay log, an answer; kept beside the event log.")
-def settle(number: int, outcome: str, reason: str) -> None:
-    """Say what became of an uncertain letter.
-
-    resend sends it again with the same Message-ID: only when you are sure that it did not arrive.
-    """
-    with context.opened() as ground:
-        by = ground.by()
-        with ground.db.write() as connection:
-            letter_store.settle(connection, number, OUTCOMES[outcome], reason, context.clock(), by)
-    show.emit({"letter": number, "outcome": outcome}, lambda: [words.text("letter {id} is settled", id=number)])

@@ -15,7 +15,7 @@ from pipeline.domain import Event, LetterState, NotFound
 from pipeline.store import events, lives
 from pipeline.store.db import chunks, rows
 from pipeline.store.send import DUE, Due, held_among
-from pipeline.store.tables import budgets, contacts, letters
+from pipeline.store.tables import budgets, contacts, letters, notices
 
 PAGE = 1000  # letters that are looked at together
 
@@ -84,6 +84,13 @@ def must_exist(connection: Connection, letter_id: int) -> None:
     """Raise NotFound unless there is such a letter."""
     if connection.execute(select(letters.c.id).where(letters.c.id == letter_id)).scalar() is None:
         raise NotFound(f"There is no letter {letter_id}", "", "Find it with: tocsin who MAILBOX")
+
+
+def reference_of(connection: Connection, letter_id: int) -> str:
+    """Return the reference of a letter's notice.  Raises NotFound unless there is such a letter."""
+    must_exist(connection, letter_id)
+    query = select(notices.c.reference).join(letters, letters.c.notice_id == notices.c.id)
+    return str(connection.execute(query.where(letters.c.id == letter_id)).scalar_one())
 
 
 def settle(connection: Connection, letter_id: int, event: Event, reason: str, now: datetime, by: str) -> None:
