@@ -12,6 +12,7 @@ end.)
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -49,8 +50,13 @@ class Limit:
         return max(spans, key=lambda span: spans[span], default="")
 
     def _spans(self) -> dict[str, timedelta]:
-        paces = {"second": (1, self.per_second), "minute": (60, self.per_minute), "hour": (3600, self.per_hour)}
-        return {span: ceil(length * 1_000_000 / n) * MICROSECOND for span, (length, n) in paces.items() if n}
+        return _spans(self.per_second, self.per_minute, self.per_hour)
+
+
+@lru_cache(1_000)  # asked some thirty times for a letter
+def _spans(per_second: float, per_minute: float, per_hour: float) -> dict[str, timedelta]:
+    paces = {"second": (1, per_second), "minute": (60, per_minute), "hour": (3600, per_hour)}
+    return {span: ceil(length * 1_000_000 / n) * MICROSECOND for span, (length, n) in paces.items() if n}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Integer,
     Table,
     Text,
     any_,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from pipeline.store.types import Instant, microseconds
 
@@ -65,27 +64,25 @@ def add_with_ids(
 
 
 def among(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:
-    """Return the condition that an integer column has one of the values of the parameter `name`, a list.
+    """Return the condition that a column of integers or texts has one of the values of the parameter `name`, a list.
 
     For statements that are made once and kept: store/any_of.py takes values of any type, for statements made each time.
     """
     if dialect == "postgresql":
-        return column == any_(bindparam(name, type_=ARRAY(BigInteger())))
+        kind = Text() if isinstance(column.type, Text) else BigInteger()
+        return column == any_(bindparam(name, type_=ARRAY(kind)))
     listed = func.json_each(bindparam(name, type_=_Listed())).table_valued("value")
     return column.in_(select(listed.c.value))
 
 
-class _Listed(TypeDecorator[list[int]]):
-    """A list of integers as JSON."""
+class _Listed(TypeDecorator[list[int] | list[str]]):
+    """A list as JSON."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: list[int] | None, dialect: Dialect) -> Any:
-        return json.dumps(list(value or ()))
-
-    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
-        return Integer()
+    def process_bind_param(self, value: list[int] | list[str] | None, dialect: Dialect) -> Any:
+        return json.dumps(value or [])
 
 
 @cache

@@ -9,14 +9,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from pipeline.domain import Address, NotFound
 from pipeline.store import anew, events
-from pipeline.store.db import chunks, rows
+from pipeline.store.db import rows
+from pipeline.store.many import among
 from pipeline.store.stops import shown_range
 from pipeline.store.tables import overrides
+from pipeline.store.types import Instant
 
 Range = tuple[Address, Address]  # inclusive
 
@@ -96,12 +112,15 @@ def _same_family(one: Override, address: Address) -> bool:
 
 def rejected_anywhere(connection: Connection, mailboxes: Sequence[str], now: datetime) -> set[str]:
     """Return those of the mailboxes that must not be written to at all."""
-    found: set[str] = set()
-    everywhere = overrides.c.first_address.is_(None)
-    query = select(overrides.c.mailbox).where(_in_force(now), overrides.c.verdict == Word.REJECT.value, everywhere)
-    for chunk in chunks(mailboxes):
-        found |= set(connection.execute(query.where(overrides.c.mailbox.in_(chunk))).scalars())
-    return found
+    query = _rejecting(connection.dialect.name)
+    return set(connection.execute(query, {"mailboxes": list(mailboxes), "now": now}).scalars())
+
+
+@cache  # asked in every round of sending
+def _rejecting(dialect: str) -> Select[Any]:
+    in_force = _in_force(bindparam("now", type_=Instant()))
+    query = select(overrides.c.mailbox).where(in_force, among(dialect, overrides.c.mailbox, "mailboxes"))
+    return query.where(overrides.c.verdict == Word.REJECT.value, overrides.c.first_address.is_(None))
 
 
 def concerned(connection: Connection, said: Said) -> list[int]:
@@ -175,7 +194,7 @@ def exactly(connection: Connection, said: Said, now: datetime, *, same_end: bool
     return list(connection.execute(query.order_by(overrides.c.id)).scalars())
 
 
-def _in_force(now: datetime) -> ColumnElement[bool]:
+def _in_force(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(overrides.c.lifted_at.is_(None), or_(overrides.c.until.is_(None), overrides.c.until > now))
 
 

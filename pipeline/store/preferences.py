@@ -10,15 +10,18 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import ContactState, NotFound
 from pipeline.store import events
 from pipeline.store.db import chunks, rows
+from pipeline.store.many import among
 from pipeline.store.tables import contact_preferences, contacts
+from pipeline.store.types import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def of(connection: Connection, contact_id: int) -> Preference | None:
     return _preference(found[0]) if found else None
 
 
-def in_force(now: datetime) -> ColumnElement[bool]:
+def in_force(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """The condition that a row of contact_preferences holds now."""
     return or_(contact_preferences.c.until.is_(None), contact_preferences.c.until > now)
 
@@ -77,9 +80,16 @@ def of_many(connection: Connection, contact_ids: Collection[int], now: datetime)
     """Return the preferences in force of those contacts that have any."""
     found: dict[int, Preference] = {}
     for chunk in chunks(sorted(contact_ids)):
-        query = select(contact_preferences).where(in_force(now), contact_preferences.c.contact_id.in_(chunk))
-        found.update((row["contact_id"], _preference(row)) for row in rows(connection, query))
+        given = {"contacts": list(chunk), "now": now}
+        found_rows = rows(connection, _of_many(connection.dialect.name), **given)
+        found.update((row["contact_id"], _preference(row)) for row in found_rows)
     return found
+
+
+@cache  # asked in every round of sending
+def _of_many(dialect: str) -> Select[Any]:
+    held = in_force(bindparam("now", type_=Instant()))
+    return select(contact_preferences).where(held, among(dialect, contact_preferences.c.contact_id, "contacts"))
 
 
 def every(connection: Connection) -> dict[tuple[str, str], Preference]:

@@ -41,10 +41,13 @@ class Leaf:
 
 def newest(connection: Connection) -> Seal | None:
     """Return the last seal of the chain, None if there is none."""
-    row = connection.execute(select(seals).order_by(seals.c.number.desc()).limit(1)).mappings().first()
+    row = connection.execute(NEWEST).mappings().first()
     if row is None:
         return None
     return Seal(**{**row, **{name: bytes(row[name]) for name in ("root", "previous", "head")}})
+
+
+NEWEST = select(seals).order_by(seals.c.number.desc()).limit(1)  # asked in every round of sending
 
 
 def newest_head(connection: Connection) -> str:

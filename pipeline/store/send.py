@@ -29,7 +29,6 @@ from pipeline.store.tables import (
     events,
     letters,
     notice_cases,
-    suppressions,
 )
 from pipeline.store.workers import SILENT_FOR, free
 
@@ -117,27 +116,21 @@ def suppressed(connection: Connection, mailboxes: Sequence[str], now: datetime) 
 
     A mailbox that a person rejected wherever it is named is among them, with the reason `rejected`.
     """
-    active = select(suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason)
-    active = active.where(suppressions.c.lifted_at.is_(None))
     found = dict.fromkeys(overrides.rejected_anywhere(connection, mailboxes, now), "rejected")
-    for chunk in chunks(mailboxes, 300):
-        by_domain: dict[str, list[str]] = {}
-        for mailbox in chunk:
-            for domain in parents(mailbox):
-                by_domain.setdefault(domain, []).append(mailbox)
-        wanted = or_(
-            and_(suppressions.c.mailbox != "", suppressions.c.mailbox.in_(chunk)),
-            and_(suppressions.c.domain != "", suppressions.c.domain.in_(list(by_domain))),
-        )
-        for row in rows(connection, active.where(wanted)):
-            covered = [row["mailbox"]] if row["mailbox"] else by_domain[row["domain"]]
-            found.update(dict.fromkeys(covered, row["reason"]))
+    by_domain: dict[str, list[str]] = {}
+    for mailbox in mailboxes:
+        for domain in parents(mailbox):
+            by_domain.setdefault(domain, []).append(mailbox)
+    given = {"mailboxes": list(mailboxes), "domains": list(by_domain)}
+    for row in connection.execute(statements.suppressed(connection.dialect.name), given):
+        covered = [row.mailbox] if row.mailbox else by_domain[row.domain]
+        found.update(dict.fromkeys(covered, row.reason))
     return found
 
 
 def suppressed_ranges(connection: Connection) -> list[tuple[Address, Address]]:
     """Return the address ranges about which nobody is to be written to."""
-    return [(row.first_address, row.last_address) for row in connection.execute(statements.SUPPRESSED)]
+    return [(row.first_address, row.last_address) for row in connection.execute(statements.SUPPRESSED_RANGES)]
 
 
 def parents(mailbox: str) -> set[str]:

@@ -89,10 +89,20 @@ EXCLUDED = select(exclusions.c.first_address, exclusions.c.last_address).where(
     exclusions.c.first_address.is_not(None),
     or_(exclusions.c.until.is_(None), exclusions.c.until > NOW),
 )
-SUPPRESSED = select(suppressions.c.first_address, suppressions.c.last_address).where(
+SUPPRESSED_RANGES = select(suppressions.c.first_address, suppressions.c.last_address).where(
     suppressions.c.lifted_at.is_(None), suppressions.c.first_address.is_not(None)
 )
 BODIES = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(bindparam("digests", expanding=True)))
+
+
+@cache
+def suppressed(dialect: str) -> Select[Any]:
+    wanted = or_(
+        and_(suppressions.c.mailbox != "", among(dialect, suppressions.c.mailbox, "mailboxes")),
+        and_(suppressions.c.domain != "", among(dialect, suppressions.c.domain, "domains")),
+    )
+    columns = (suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason)
+    return select(*columns).where(suppressions.c.lifted_at.is_(None), wanted)
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
 from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety, WaveState
 from pipeline.store import events, lives
@@ -132,7 +132,10 @@ def approvals_of(connection: Connection, wave_id: int) -> list[Approval]:
 
 def words_given(connection: Connection, wave_id: int) -> int:
     """Return how many words have been given on a wave."""
-    return int(connection.execute(select(func.count()).where(approvals.c.wave_id == wave_id)).scalar_one())
+    return int(connection.execute(WORDS_GIVEN, {"wave": wave_id}).scalar_one())
+
+
+WORDS_GIVEN = select(func.count()).where(approvals.c.wave_id == bindparam("wave"))  # asked in every round of sending
 
 
 def record(
@@ -207,8 +210,15 @@ def finish(connection: Connection, now: datetime, by: str) -> list[int]:
 
 def sending(connection: Connection) -> list[dict[str, Any]]:
     """Return the waves that are being sent, oldest first."""
-    query = select(waves, campaigns.c.name.label("campaign"), campaigns.c.mode).join(campaigns)
-    return rows(connection, query.where(waves.c.state == WaveState.SENDING).order_by(waves.c.id))
+    return rows(connection, SENDING)
+
+
+SENDING = (  # asked in every round of sending
+    select(waves, campaigns.c.name.label("campaign"), campaigns.c.mode)
+    .join(campaigns)
+    .where(waves.c.state == WaveState.SENDING)
+    .order_by(waves.c.id)
+)
 
 
 def all_open(connection: Connection) -> list[dict[str, Any]]:
