@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipeline.domain import Event, IntegrityFailure, RefusedBySafety, Send
+from pipeline.send import watch
+from pipeline.send.canary import within
 from pipeline.send.dkim import header_block, signature_lines
 from pipeline.send.gate import Decision, Gate
 from pipeline.send.head import head
@@ -51,9 +53,12 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             raise RefusedBySafety(
                 f"Wave {wave['number']} of {wave['campaign']} may not be sent", objection, "Have it approved again."
             )
-    found = store.due(connection, list(sending), now, room + LOOK_AHEAD)
+    rooms = watch.rooms(run, connection, sending, now)
+    open_waves = [wave for wave in sending if rooms.get(wave, 1) > 0]
+    found = within(store.due(connection, open_waves, now, room + LOOK_AHEAD), rooms)
     in_hours = in_window(connection, list(sending), found, run.settings.window, now)
-    turns = run.pacing.turns(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now)
+    eased = watch.eased(run, sending, now)
+    turns = run.pacing.turns(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now, eased)
     ready: list[tuple[store.Due, datetime]] = []
     for due, decision in judge(connection, sending, in_hours, run.settings, now, set()):
         if len(ready) == room:

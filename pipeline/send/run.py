@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pipeline.domain import Event, Go, Ready, Result, Stop, TryAgain
 from pipeline.send.claim import Claimed, claim
 from pipeline.send.ended import commit_dots, write_replies
+from pipeline.send.watch import look
 from pipeline.send.work import BY
 from pipeline.send.work import Sending as Sending
 from pipeline.send.work import SendSettings as SendSettings
@@ -51,6 +52,7 @@ def send(run: Sending) -> Outcome:
         _drain(run)
         raise
     with run.db.write() as connection:
+        look(run, connection, run.clock(), last=True)
         waves.finish(connection, run.clock(), BY)
         ids = [wave["id"] for wave in waves.sending(connection)]
         left = store.left(connection, ids)
@@ -98,6 +100,7 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
     with run.db.write() as connection:
         now = run.clock()
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
+        look(run, connection, now, last=_unwanted(run))
         if _unwanted(run):
             claimed = Claimed(exhausted=True)
             messages: list[Go | Stop] = [Stop(letter_id) for letter_id in run.under_way]  # too late after a Go

@@ -6,7 +6,7 @@ not committed was not taken, and what this run remembers only spares work.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -47,14 +47,18 @@ class Pacing:
         wave_ids: Sequence[int],
         found: Sequence[store.Due],
         now: datetime,
+        eased: Mapping[int, Pace] | None = None,
     ) -> "Turns":
-        """Return the turns of the letters found due, their limits locked until the transaction ends."""
+        """Return the turns of the letters found due, their limits locked until the transaction ends.
+
+        `eased` has other limits for some waves.
+        """
         self.servers.look_ahead(connection, wave_ids, now)
         cap = self._relay_cap(connection, limits, relay, now)
         known = self.servers.of(connection, {domain_of(due.mailbox) for due in found}, now)
         contacts = sorted({due.contact_id for due in found})
         left = store.last_left(connection, contacts) if limits.box_every and contacts else {}
-        return Turns(connection, self, limits, relay, cap, found, known, left, now)
+        return Turns(connection, self, limits, relay, cap, found, known, left, now, eased or {})
 
     def put_back(self, answer: Reservation, now: datetime) -> datetime:
         """Return when a letter is due again that has no slot now: behind those that wait for the same limit already.
@@ -111,6 +115,7 @@ class Turns:
         known: dict[str, MailDomain | None],
         left: dict[int, datetime],
         now: datetime,
+        eased: Mapping[int, Pace],
     ) -> None:
         self._connection, self._pacing, self._pace, self._now = connection, pacing, limits, now
         self._known, self._left = known, left
@@ -119,7 +124,9 @@ class Turns:
             domain = domain_of(due.mailbox)
             answer = known[domain]
             group = answer.mx_group if answer is not None else domain
-            self._limits[due.id] = pace.limits(limits, relay, domain, group, due.campaign_id, cap)
+            self._limits[due.id] = pace.limits(
+                eased.get(due.wave_id, limits), relay, domain, group, due.campaign_id, cap
+            )
         self._ledger = Ledger(connection, [limit for each in self._limits.values() for limit in each])
         self._put_back: list[tuple[int, datetime, str]] = []
         self.wait: datetime | None = None  # when to look again: no letter at all can go before

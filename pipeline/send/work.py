@@ -12,10 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
+from pipeline.send.brakes import BrakeSettings
+from pipeline.send.canary import CanarySettings
 from pipeline.send.dkim import DkimKeys
 from pipeline.send.pace import NO_LIMIT, Pace
 from pipeline.send.spacing import Spacing
 from pipeline.send.turns import Pacing
+from pipeline.send.watch import Watch
 from pipeline.send.windows import ALWAYS, WindowRules
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
@@ -39,6 +42,8 @@ class SendSettings:
     guests: tuple[str, ...]
     window: WindowRules = ALWAYS
     pace: Pace = NO_LIMIT  # all other limits
+    brakes: BrakeSettings | None = None  # nothing holds a campaign by itself
+    canary: CanarySettings | None = None  # nobody looks at a wave's first letters
 
     @property
     def paces(self) -> Pace:
@@ -88,6 +93,7 @@ class Sending:
     tally: Counter[str] = field(default_factory=Counter)
     refusals_of_us: int = 0
     last_words: str = ""
+    watch: Watch = field(default_factory=Watch)
     total: int = 0
 
     def __post_init__(self) -> None:
