@@ -251,9 +251,39 @@ def days(plan: dict[str, int]) -> dict[str, int]:
     return plan
 
 
+class BrakesSection(Section):
+    """Shares are of the letters that were judged; one of 0 never warns, or never holds."""
+
+    floor: int = Field(50, ge=1, description="letters of a campaign that must have been judged before shares count")
+    breaker: int = Field(
+        10, ge=0, description="attempts in a row refused because of us (at MAIL, AUTH, or 5.7.x): a hold; 0: never"
+    )
+    recent: int = Field(500, ge=1, description="letters judged last: shares are taken over them, and over `window`")
+    window: int = Field(10_000, ge=1, le=100_000, description="letters: returned mail and complaints come late")
+    refused_warn: float = Field(0.15, ge=0, le=1, description="share refused or returned that gives a warning")
+    refused_hold: float = Field(0.30, ge=0, le=1, description="and that holds the campaign until tocsin release")
+    policy_warn: float = Field(0.02, ge=0, le=1, description="the same for refusals by policy (5.7.x)")
+    policy_hold: float = Field(0.05, ge=0, le=1)
+    complaints_warn: float = Field(0.001, ge=0, le=1, description="the same for complaints")
+    complaints_hold: float = Field(0.003, ge=0, le=1)
+
+
+class CanarySection(Section):
+    """Before the rest of a wave leaves, a person looks at how its first letters were answered."""
+
+    share: float = Field(0.01, ge=0, le=1, description="of a wave's letters leave first; then it is held")
+    least: int = Field(20, ge=0, description="letters that leave first at least; 0, with a share of 0: no wave is held")
+    ramp_share: float = Field(
+        0.25, ge=0, le=1, description="of the rate, for a wave that goes on; 0: the whole at once"
+    )
+    ramp_every: Duration = Field(timedelta(minutes=10), description="it doubles that often, up to the whole rate")
+
+
 class MailSection(Section):
     relay: RelaySection = RelaySection()
     dkim: DkimSection = DkimSection()
+    brakes: BrakesSection = BrakesSection()
+    canary: CanarySection = CanarySection()
     window: WindowSection = WindowSection()
     sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
     rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")

@@ -42,6 +42,8 @@ from pipeline.resolve.rules import Rules
 from pipeline.resolve.run import ResolveSettings
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.resolve.spoken import Spoken
+from pipeline.send.brakes import BrakeSettings, Share
+from pipeline.send.canary import CanarySettings
 from pipeline.send.run import SendSettings
 from pipeline.send.windows import WindowRules, time_needed
 from pipeline.store import bootstrap, netblocks, overrides, routes
@@ -294,6 +296,21 @@ def send_settings(loaded: Loaded) -> SendSettings:
         guests=tuple(loaded.settings.safety.guests),
         window=window_rules(loaded),
         pace=pace_settings(loaded),
+        brakes=brake_settings(loaded),
+        canary=CanarySettings(**mail.canary.model_dump()),
+    )
+
+
+def brake_settings(loaded: Loaded) -> BrakeSettings:
+    brakes = loaded.settings.mail.brakes
+    return BrakeSettings(
+        floor=brakes.floor,
+        breaker=brakes.breaker,
+        recent=brakes.recent,
+        window=brakes.window,
+        refused=Share(brakes.refused_warn, brakes.refused_hold),
+        policy=Share(brakes.policy_warn, brakes.policy_hold),
+        complaints=Share(brakes.complaints_warn, brakes.complaints_hold),
     )
 
 
