@@ -601,6 +601,7 @@ class NameKind(StrEnum):
     TXT = "txt"  # the texts of `name`
     MAIL = "mail"  # how mail for the domain `name` is routed
     HOST = "host"  # the names of the address `name` that lead back to it
+    ADDRESSES = "addresses"  # of the host `name`
 
 
 @dataclass(frozen=True, slots=True)
@@ -618,8 +619,9 @@ class NameReply:
     """What the DNS said, as canonical JSON in `answer.body`, so that it is kept like every other raw answer.
 
     TXT gives {"txt": [...]}; MAIL gives {"hosts": [...], "route": "mx|address|null_mx|none|unknown", "why": ""}; HOST
-    gives {"names": [...]}.  `answer.status` is 200 for found and 404 for definitely nothing; it is 0, with a failure,
-    where the DNS could not say.  `answer.source` is "dns:TXT/NAME", "dns:MAIL/DOMAIN" or "dns:HOST/ADDRESS".
+    gives {"names": [...]}, ADDRESSES {"addresses": [...]}.  `answer.status` is 200 for found and 404 for definitely
+    nothing; it is 0, with a failure, where the DNS could not say.  `answer.source` is "dns:TXT/NAME", "dns:MAIL/DOMAIN",
+    "dns:HOST/ADDRESS" or "dns:ADDRESSES/NAME".
     """
 
     key: Hashable

@@ -1,4 +1,4 @@
-"""Ask the DNS for the texts of a name, the way of mail to a domain, and the names of an address that lead back to it.
+"""Ask the DNS for texts and addresses of a name, the way of mail to a domain, the names of an address that lead back to it.
 
 Reads and writes: nothing.  Safe to repeat: it only asks.  Standards: RFC 1035, RFC 5321 5.1, RFC 7505, RFC 1912 2.1
 (names and addresses that agree).  What is found comes as canonical JSON, kept like every other raw answer; what the DNS
@@ -28,6 +28,7 @@ from pipeline.net.nameserver import LONGEST_NAME, DnsSettings, NoAnswer, ask, as
 
 MOST_TEXTS = 20
 LONGEST_TEXT = 1_000  # characters
+MOST_ADDRESSES = 50
 MOST_NAMES = 5  # of one address that are looked at
 
 
@@ -65,6 +66,9 @@ async def _answer(question: NameQuestion, inquiry: _Inquiry, clock: Clock) -> An
             case NameKind.HOST:
                 found["names"] = names = await _host_names(question.name, inquiry)
                 is_there = bool(names)
+            case NameKind.ADDRESSES:
+                found["addresses"] = addresses = await _addresses(question.name, inquiry)
+                is_there = bool(addresses)
             case NameKind.MAIL:
                 way = await _way_of_mail(question.name, inquiry)
                 found = {"route": way.route.value, "hosts": way.hosts, "why": way.why}
@@ -124,6 +128,19 @@ async def _host_names(text: str, inquiry: _Inquiry) -> list[str]:
     if doubt is not None and not kept:
         raise doubt
     return kept
+
+
+async def _addresses(text: str, inquiry: _Inquiry) -> list[str]:
+    """Return the addresses of a host, in the order of numbers."""
+    name, found = asked_name(text), list[Address]()
+    for kind in (dns.rdatatype.A, dns.rdatatype.AAAA) if name is not None else ():
+        records = await inquiry.look_up(name, kind) if name is not None else None
+        found += [
+            ip_address(record.address)
+            for record in records or ()
+            if isinstance(record, dns.rdtypes.IN.A.A | dns.rdtypes.IN.AAAA.AAAA)
+        ]
+    return [str(address) for address in sorted(set(found), key=lambda a: (a.version, int(a)))[:MOST_ADDRESSES]]
 
 
 async def _leads_to(name: str, address: Address, inquiry: _Inquiry) -> bool:

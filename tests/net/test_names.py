@@ -124,6 +124,24 @@ def test_the_route_of_mail_is_mx_then_address_and_a_null_mx_takes_none(
 
 
 @pytest.mark.parametrize(
+    ("name", "status", "addresses"),
+    [
+        ("own.example", 200, ["192.0.2.25"]),
+        ("six.example", 200, ["2001:db8::25"]),
+        ("mx.holder.example", 200, ["192.0.2.25", "198.51.100.1"]),
+        ("text.example", 404, []),
+        ("gone.example", 404, []),
+        ("a b.example", 404, []),
+    ],
+)
+def test_the_addresses_of_a_host_come_in_the_order_of_numbers(
+    ask: Asked, clock: Clock, name: str, status: int, addresses: list[str]
+) -> None:
+    reply = reply_to(ask, clock, NameKind.ADDRESSES, name)
+    assert (reply.answer.status, body(reply)) == (status, {"addresses": addresses})
+
+
+@pytest.mark.parametrize(
     ("name", "status", "texts"),
     [
         ("text.example", 200, ["another", "v=1; two strings"]),
