@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from zoneinfo import ZoneInfo
 
@@ -109,6 +109,7 @@ def _next_hours(zone: ZoneInfo, country: str, moment: datetime, rules: WindowRul
     return moment + FURTHEST, moment + FURTHEST
 
 
+@lru_cache(maxsize=4096)
 def _hours(day: date, zone: ZoneInfo, rules: WindowRules) -> tuple[datetime, datetime]:
     """Return the hours of a day in UTC.  An hour that the clock leaves out begins when it has been put forward."""
     if rules.working_hours:

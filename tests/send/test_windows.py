@@ -46,6 +46,8 @@ def at(text: str) -> datetime:
         ("Thanksgiving, a holiday of most provinces", "CA", "2027-10-11 17:00", "2027-10-12 15:00"),
         ("Canada Day, everywhere", "CA", "2027-07-01 16:00", "2027-07-02 15:00"),
         ("Easter Monday, a holiday of three of four parts", "GB", "2027-03-29 10:00", "2027-03-30 07:00"),
+        ("a holiday of a country without parts", "JP", "2027-02-11 02:00", "2027-02-11 23:00"),
+        ("Friday is free by one source, Sunday by the other", "BD", "2027-02-05 05:00", "2027-02-08 02:00"),
         ("Russia goes by Moscow", "RU", "2027-02-02 04:00", "2027-02-02 05:00"),
         ("New Year in the next year", "DE", "2026-12-31 17:00", "2027-01-04 07:00"),
         ("an unknown country: the zone of the settings", "", "2027-02-02 07:00", "2027-02-02 08:00"),
@@ -138,6 +140,7 @@ def test_every_country_has_hours_to_be_written_to_in_every_season() -> None:
 
 def test_openings_follow_one_another_and_agree_with_what_is_asked_of_a_moment() -> None:
     found = list(openings("CA", at("2027-03-01 00:00"), WORKING))
+    assert found[0] == (at("2027-03-01 16:00"), at("2027-03-01 20:30"))
     assert all(first < last < then for (first, last), (then, _) in pairwise(found))
     for first, last in found:
         assert opens_at("CA", first, WORKING) is None
