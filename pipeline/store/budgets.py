@@ -12,13 +12,13 @@ end.)
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import ceil
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, select, update
 
-from pipeline.store.db import chunks
+from pipeline.store import many
 from pipeline.store.tables import budgets
 
 MICROSECOND = timedelta(microseconds=1)
@@ -41,22 +41,19 @@ class Limit:
     @property
     def interval(self) -> timedelta:
         """The time between two acts, rounded up; 0 without a pace."""
-        return max(self._spans().values(), default=timedelta(0))
+        return _slowest(self.per_second, self.per_minute, self.per_hour)[0]
 
     @property
     def span(self) -> str:
         """Which pace decides: second, minute or hour; empty without one."""
-        spans = self._spans()
-        return max(spans, key=lambda span: spans[span], default="")
-
-    def _spans(self) -> dict[str, timedelta]:
-        return _spans(self.per_second, self.per_minute, self.per_hour)
+        return _slowest(self.per_second, self.per_minute, self.per_hour)[1]
 
 
 @lru_cache(1_000)  # asked some thirty times for a letter
-def _spans(per_second: float, per_minute: float, per_hour: float) -> dict[str, timedelta]:
+def _slowest(per_second: float, per_minute: float, per_hour: float) -> tuple[timedelta, str]:
     paces = {"second": (1, per_second), "minute": (60, per_minute), "hour": (3600, per_hour)}
-    return {span: ceil(length * 1_000_000 / n) * MICROSECOND for span, (length, n) in paces.items() if n}
+    spans = {span: ceil(length * 1_000_000 / n) * MICROSECOND for span, (length, n) in paces.items() if n}
+    return max(((spans[span], span) for span in spans), key=lambda found: found[0], default=(timedelta(0), ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +152,12 @@ class Ledger:
     def write(self) -> None:
         """Write down what was taken."""
         changed = [
-            {"row": key, "new_next": state.next_at, "new_day": state.day, "new_used": state.used}
+            (state.next_at, state.day, state.used, key)
             for key, state in sorted(self._states.items())
             if key in self._taken
         ]
         if changed:
-            statement = update(budgets).where(budgets.c.key == bindparam("row"))
-            new = {
-                budgets.c.next_at: bindparam("new_next", type_=budgets.c.next_at.type),
-                budgets.c.day: bindparam("new_day"),
-                budgets.c.used: bindparam("new_used"),
-            }
-            self._connection.execute(statement.values(new), changed)
+            many.change(self._connection, budgets, ("next_at", "day", "used"), changed, key="key")
             self._taken.clear()
 
 
@@ -200,16 +191,21 @@ def _lock(connection: Connection, keys: set[str], needed: set[str]) -> dict[str,
     """Lock those of `keys` that are there, in one order; those that are needed are made."""
     if not keys:
         return {}
-    columns = (budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
-    query = select(*columns).order_by(budgets.c.key).with_for_update()
-    rows = [row for chunk in chunks(sorted(keys)) for row in connection.execute(query.where(budgets.c.key.in_(chunk)))]
+    query = _locking(connection.dialect.name)
+    rows = list(connection.execute(query, {"keys": sorted(keys)}))
     if missing := sorted(needed - {row.key for row in rows}):
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(
-            dialect.insert(budgets).on_conflict_do_nothing(), [{"key": key} for key in missing]
-        )  # another worker may have made them since
-        rows += connection.execute(query.where(budgets.c.key.in_(missing))).all()
+        many.add(
+            connection, budgets, ("key",), [(key,) for key in missing], unless_there=True
+        )  # another may have since
+        rows += connection.execute(query, {"keys": missing}).all()
     return {row.key: _State(row.next_at, row.day, row.used) for row in rows}
+
+
+@cache
+def _locking(dialect: str) -> Select[Any]:
+    columns = (budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
+    query = select(*columns).where(many.among(dialect, budgets.c.key, "keys"))
+    return query.order_by(budgets.c.key).with_for_update()
 
 
 def postpone(connection: Connection, key: str, until: datetime) -> None:

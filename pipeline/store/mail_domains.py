@@ -7,13 +7,14 @@ again.  Safe to repeat: the newest answer about a domain replaces the one before
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, Select, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store import anew
-from pipeline.store.any_of import any_of
-from pipeline.store.db import chunks
+from pipeline.store.many import among
 from pipeline.store.send import DUE
 from pipeline.store.tables import attempts, contacts, letters, mail_domains
 
@@ -40,11 +41,14 @@ def domain_of(mailbox: str) -> str:
 def known(connection: Connection, domains: Collection[str]) -> dict[str, MailDomain]:
     """Return what is kept of these domains, also what is no longer good."""
     found = {}
-    for chunk in chunks(sorted(domains)):
-        query = select(mail_domains).where(any_of(connection, mail_domains.c.domain, chunk))
-        for row in connection.execute(query):
-            found[row.domain] = MailDomain(row.domain, row.mx_group, row.route, row.asked_at, row.until)
+    for row in connection.execute(_known(connection.dialect.name), {"domains": sorted(domains)}):
+        found[row.domain] = MailDomain(row.domain, row.mx_group, row.route, row.asked_at, row.until)
     return found
+
+
+@cache  # asked in every round of sending
+def _known(dialect: str) -> Select[Any]:
+    return select(mail_domains).where(among(dialect, mail_domains.c.domain, "domains"))
 
 
 def keep(connection: Connection, answers: Iterable[MailDomain]) -> None:

@@ -31,17 +31,30 @@ from sqlalchemy.types import TypeDecorator
 from pipeline.store.types import Instant, microseconds
 
 
-def add(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Add rows; each has the values of the columns `names`, in that order.  Raises ValueError for a time without a zone."""
+def add(
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    unless_there: bool = False,
+) -> None:
+    """Add rows; each has the values of the columns `names`, in that order.  Raises ValueError for a time without a zone.
+
+    `unless_there`: a row whose key is taken already is left as it is.
+    """
     if rows:
-        _run(connection, _insert(table, tuple(names), connection.dialect.name), table, names, rows)
+        statement = _insert(table, tuple(names), connection.dialect.name)
+        _run(connection, statement + " ON CONFLICT DO NOTHING" * unless_there, table, names, rows)
 
 
-def change(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Change rows by their ids: each of `rows` has the values of the columns `names` and, after them, the id."""
+def change(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]], *, key: str = "id"
+) -> None:
+    """Change rows by their keys: each of `rows` has the values of the columns `names` and, after them, the key."""
     if rows:
-        columns = (*names, "id")
-        _run(connection, _update(table, tuple(names), connection.dialect.name), table, columns, rows)
+        statement = _update(table, tuple(names), key, connection.dialect.name)
+        _run(connection, statement, table, (*names, key), rows)
 
 
 def add_with_ids(
@@ -94,15 +107,15 @@ def _insert(table: Table, names: tuple[str, ...], dialect: str) -> str:
 
 
 @cache
-def _update(table: Table, names: tuple[str, ...], dialect: str) -> str:
+def _update(table: Table, names: tuple[str, ...], key: str, dialect: str) -> str:
     if dialect != "postgresql":
         changed = ", ".join(f'"{name}" = ?' for name in names)
-        return f'UPDATE "{table.name}" SET {changed} WHERE id = ?'  # noqa: S608
-    columns = (*names, "id")
+        return f'UPDATE "{table.name}" SET {changed} WHERE "{key}" = ?'  # noqa: S608
+    columns = (*names, key)
     new = ", ".join(f'"{name}"' for name in columns)
     changed = ", ".join(f'"{name}" = new."{name}"' for name in names)
     source = f"{_unnested(table, columns)} AS new ({new})"
-    return f'UPDATE "{table.name}" SET {changed} FROM {source} WHERE "{table.name}".id = new.id'  # noqa: S608
+    return f'UPDATE "{table.name}" SET {changed} FROM {source} WHERE "{table.name}"."{key}" = new."{key}"'  # noqa: S608
 
 
 def _unnested(table: Table, names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipeline.store import many
 from pipeline.store.db import Database, rows
-from pipeline.store.tables import events, texts, workers
+from pipeline.store.tables import budgets, events, texts, workers
 
 NAMES = ("host", "pid", "planner", "started_at", "heartbeat_at")
 
@@ -49,6 +49,14 @@ def test_each_row_is_changed_by_its_own_values_and_no_other_row(db: Database, no
         many.change(connection, workers, ("host", "ended_at"), [("A", later, one), ("", None, three)])
     assert [row[1:] for row in hosts(db)] == [("A", now, later), ("b", now, None), ("", now, None)]
     assert two == hosts(db)[1][0]
+
+
+def test_a_row_that_is_there_is_left_as_it_is_where_that_is_asked(db: Database, now: datetime) -> None:
+    with db.write() as connection:
+        many.add(connection, budgets, ("key", "used"), [("a", 1)])
+        many.add(connection, budgets, ("key", "used"), [("a", 2), ("b", 3)], unless_there=True)
+        many.change(connection, budgets, ("used",), [(4, "b"), (5, "c")], key="key")
+        assert dict(connection.execute(select(budgets.c.key, budgets.c.used)).all()) == {"a": 1, "b": 4}
 
 
 def test_no_rows_are_no_statement(db: Database) -> None:
