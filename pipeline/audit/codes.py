@@ -189,6 +189,10 @@ LETTER_REASONS = {
     "cancelled": "its wave was cancelled",
     "five_days": "five days of trying",
     "worker_died": "the process that sent it died",
+    "relay_log": "the relay's log says that it has it",
+    "sent": "the relay's log says so",
+    "bounced": "the relay's log says so",
+    "expired": "the relay gave it up",
     "inhibited": "its contact wants no letter before a later day",
     "too_soon": "its contact had a letter not long ago, and asked for fewer",
     "window": "it is outside the recipient's working hours, or a quiet day",
@@ -221,9 +225,14 @@ KEPT = {
     "title": "its name",
     "source": "who asked",
     "headers": "the headers",
+    "line": "the line of the relay's log",
 }
 
-WHYS = {"asked": "a person asked for it"}
+WHYS = {
+    "asked": "a person asked for it",
+    "deferred": "the relay could not pass it on, and tries again",
+    "passed": "passed on, not to the recipient's own server",
+}
 
 SNAPSHOT_REASONS = {
     "empty": "no line of it could be read",
@@ -257,6 +266,7 @@ EVENTS = {
     "letter.withdrawn": "Letter {id} was withdrawn.",
     "letter.expired": "Letter {id} was given up after five days.",
     "letter.resend": "Letter {id} is to be sent again, on a person's word.",
+    "letter.relay_told": "Letter {id}: the relay's log tells what it did with it.",
     "letter.shrunk": "Letter {id} was shortened: cases left it.",
     "letter.printed": "Letter {id} was printed, to go by post.",
     "wave.planned": "Wave {id} was planned.",

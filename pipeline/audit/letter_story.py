@@ -73,5 +73,6 @@ def _only(record: Record, letter: Row) -> Record:
     events = [row for row in record.events if (row["subject"], row["subject_id"]) == ("letter", letter["id"])]
     notices = [row for row in record.notices if row["id"] == letter["notice_id"]]
     made = Record(record.query, record.kind, notices=notices, letters=[dict(letter)], events=events)
+    made.deliveries = record.deliveries
     made.texts, made.names, made.waves, made.campaigns = record.texts, record.names, record.waves, record.campaigns
     return made

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.audit import codes
+from pipeline.audit.behind import stands
 from pipeline.audit.record import Kind, Record
 from pipeline.audit.say import Line
 
@@ -26,12 +27,20 @@ MEANINGS = {
     "letter.drafted": "Letter {letter} is written and waits for approval; nothing has left.",
     "letter.approved": "Letter {letter} is approved and has not left.",
     "letter.claimed": "Letter {letter} is being sent now.",
-    "letter.handed": "Letter {letter} was handed to our relay; the recipient's own server's answer is not known.",
+    "letter.handed": "Letter {letter} was handed to our relay; the recipient's own server's answer is not known."
+    " No relay's log that tells of it has been read.",
+    "letter.handed.queued": "Letter {letter} was in our relay's queue; the recipient's own server's answer is not known.",
+    "letter.handed.passed": "Letter {letter} was passed on by our relay to {host}; the recipient's own server's answer"
+    " is not known.",
+    "letter.handed.deferred": "Letter {letter} is with our relay, which could not pass it on and tries again: {words}",
     "letter.accepted": "Letter {letter} was accepted by their server; whether anybody has read it is not known.",
+    "letter.accepted.told": "Letter {letter} was accepted by their server, {host}: {words}. Whether anybody has read it"
+    " is not known.",
     "letter.deferred": "Letter {letter} was not taken; it will be tried again at {at}.",
     "letter.refused": "Letter {letter} was refused; the recipient does not have it.",
     "letter.uncertain": "Letter {letter}: whether it arrived is not known; it is not sent again by itself.",
     "letter.bounced": "Letter {letter} was returned; the recipient does not have it.",
+    "letter.bounced.told": "Letter {letter} was returned; the recipient does not have it: {words}",
     "letter.suppressed": "Letter {letter} was not sent: its recipient is on the do-not-write list.",
     "letter.withdrawn": "Letter {letter} was withdrawn and not sent.",
     "letter.expired": "Letter {letter} was given up after five days of trying.",
@@ -76,7 +85,8 @@ def _letters(record: Record) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "notice.unwritten", {"reference": notice["reference"]}
         else:
             values = {"letter": letter["id"], "reference": notice["reference"], "recipient": letter["recipient"]}
-            yield f"letter.{letter['state']}", {**values, "at": letter["due_at"]}
+            code, told = stands(record, letter)
+            yield code, {**values, "at": letter["due_at"], **told}
 
 
 def _contacts(record: Record) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -56,6 +56,7 @@ class Record:
     told_cases: dict[int, int] = field(default_factory=dict)
     letters: Rows = field(default_factory=list)
     attempts: Rows = field(default_factory=list)
+    deliveries: Rows = field(default_factory=list)
     holds: Rows = field(default_factory=list)
     suppressions: Rows = field(default_factory=list)
     exclusions: Rows = field(default_factory=list)

@@ -113,6 +113,7 @@ def _around(connection: Connection, record: Record) -> None:
         record.cut.add("told")
     record.letters = store.letters_of(connection, _ids(record.notices))
     record.attempts = store.attempts_of(connection, _ids(record.letters))
+    record.deliveries = store.deliveries_of(connection, _ids(record.letters))
     record.waves = store.waves_of(connection, _ids(record.notices, "wave_id"))
     record.approvals = store.approvals_of(connection, _ids(record.waves))
     campaign_ids = _ids(record.cases, "campaign_id") | _ids(record.notices, "campaign_id")

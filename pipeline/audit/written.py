@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.audit import codes
+from pipeline.audit.behind import behind_lines
 from pipeline.audit.codes import meaning
 from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.record import Kind, Record, actor
@@ -46,6 +47,7 @@ def written_lines(record: Record) -> Iterator[Line]:
             yield from _wave_lines(record, notice["wave_id"])
         if letter is not None:
             yield from _attempt_lines(record, letter)
+            yield from behind_lines(record, letter)
             yield from _paper_lines(record, letter)
 
 

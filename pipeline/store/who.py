@@ -21,6 +21,7 @@ from pipeline.store.tables import (
     cases,
     checks,
     contacts,
+    deliveries,
     feeds,
     letters,
     netblock_contacts,
@@ -289,6 +290,12 @@ def attempts_of(connection: Connection, letter_ids: Collection[int]) -> Rows:
     columns = [column for column in attempts.c if column.name != "worker_id"]
     query = select(*columns).order_by(attempts.c.letter_id, attempts.c.number)
     return among(connection, query, attempts.c.letter_id, letter_ids)
+
+
+def deliveries_of(connection: Connection, letter_ids: Collection[int]) -> Rows:
+    """Return what relays' logs say became of letters, in order of time."""
+    columns = [column for column in deliveries.c if column.name not in ("mark", "weighed_at")]
+    return in_time(among(connection, select(*columns), deliveries.c.letter_id, letter_ids), "at", "id")
 
 
 def body(connection: Connection, sha256: bytes) -> bytes | None:

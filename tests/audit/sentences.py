@@ -12,7 +12,7 @@ from typing import TypeGuard
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from pipeline.audit import codes, explained, limits, lookup_codes, now, waits, written
+from pipeline.audit import behind, codes, explained, limits, lookup_codes, now, waits, written
 from pipeline.cli import status
 from tests.databases import ROOT
 
@@ -35,7 +35,7 @@ def _is_table(name: str, value: object) -> TypeGuard[dict[str, str]]:
 
 TABLES = (
     *(value for module in (codes, lookup_codes) for name, value in vars(module).items() if _is_table(name, value)),
-    *(now.MEANINGS, explained.VERDICTS, explained.NEXT, written.METHODS, written.OUTCOMES),
+    *(now.MEANINGS, explained.VERDICTS, explained.NEXT, written.METHODS, written.OUTCOMES, behind.TOLD),
     *(status.CONTACTS, status.ATTEMPTS),
     *(limits.SPANS, limits.REACHED, limits.ASKED, {"": limits.BOX}, {"": limits.LOOK_UP}),
 )

@@ -111,7 +111,8 @@ def test_the_story_of_an_address_is_told_in_order(db: Database, now: datetime) -
         "Wave test/1 was accepted by an approver.",
         f"Letter {made.letter} was handed to our relay.",
         "What it means now",
-        f"Letter {made.letter} was handed to our relay; the recipient's own server's answer is not known.",
+        f"Letter {made.letter} was handed to our relay; the recipient's own server's answer is not known."
+        " No relay's log that tells of it has been read.",
     )
 
 
