@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from pipeline.data.quiet_days import quiet_days
-from pipeline.sandbox.mail_rules import defer
+from pipeline.sandbox.mail_rules import Rule, defer
 from pipeline.send.windows import WindowRules
 from pipeline.store import send as store
 from pipeline.store import tables as t
@@ -39,7 +39,7 @@ def test_a_letter_waits_for_monday_and_one_to_where_sunday_is_a_working_day_leav
         live_in(db, {1: "FR", 2: "SA", 3: "FR"})
         outcome = p.send(db)
         assert outcome.tally == {"handed": 1}
-        assert (outcome.left, outcome.wait) == (2, MONDAY)
+        assert (outcome.left, outcome.wait, outcome.why) == (2, MONDAY, "window")
         assert p.recipients() == ["abuse@isp2.example"]
         p.clock.now = MONDAY - timedelta(seconds=1)
         assert p.send(db).tally == {}
@@ -143,6 +143,19 @@ def test_a_wait_is_told_with_the_letter_until_it_leaves_and_a_deferral_keeps_its
         p.clock.now = MONDAY
         assert p.send(db).tally == {"handed": 2}
     assert "window" not in [row["reason"] for row in letters(db).values()]
+
+
+def test_a_letter_that_waited_and_whose_reply_was_lost_says_nothing_of_waiting(db: Database, post: Any) -> None:
+    with post({"*": Rule("drop", "dot", keep=True)}) as p:
+        p.window = WORKING
+        wave_of_letters(db, p.clock(), 1)
+        live_in(db, {1: "FR"})
+        p.send(db)
+        p.clock.now = MONDAY
+        p.send(db)
+    [one] = letters(db).values()
+    assert one["state"] == "uncertain"
+    assert one["reason"] != "window"
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
