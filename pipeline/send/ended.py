@@ -12,8 +12,9 @@ from typing import Any
 
 from pipeline.domain import Event, Go, Ready, Result, Stop
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
+from pipeline.send.spacing import FURTHEST, LATE
 from pipeline.send.work import BY, Sending
-from pipeline.store import lives
+from pipeline.store import budgets, lives
 from pipeline.store import send as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
@@ -28,6 +29,7 @@ def commit_dots(run: Sending, connection: Connection, ready: Sequence[Ready], no
     for said in ready:
         if letter := run.under_way.get(said.letter_id):  # else it has ended since
             letter.attempt_id, letter.asked = said.attempt_id, True
+    _give_new_slots(run, connection, now)
     waiting = [(letter.slot, letter_id) for letter_id, letter in run.under_way.items() if letter.asked]
     granted, run.dots_at = run.spacing.due(waiting, now)
     held = store.held_among(connection, [letter_id for letter_id, _ in granted], now) if granted else set()
@@ -40,6 +42,18 @@ def commit_dots(run: Sending, connection: Connection, ready: Sequence[Ready], no
     return [
         Stop(letter_id) if letter_id in held else Go(letter_id, (at - now).total_seconds()) for letter_id, at in granted
     ]
+
+
+def _give_new_slots(run: Sending, connection: Connection, now: datetime) -> None:
+    """Letters whose slots passed long ago take new ones, of the paces that all workers share.
+
+    Where those have none soon (the relay asked us to slow down), they keep theirs: the relay waits for them.
+    """
+    late = [letter for letter in run.under_way.values() if letter.asked and now - letter.slot > LATE]
+    if late and run.spacing.rate:
+        slots = budgets.reserve(connection, run.shared, len(late), now, FURTHEST).slots
+        for letter, slot in zip(sorted(late, key=lambda letter: letter.slot), slots, strict=False):
+            letter.slot = slot
 
 
 def write_replies(run: Sending, connection: Connection, results: Sequence[Result], now: datetime) -> None:

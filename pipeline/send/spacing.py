@@ -1,8 +1,9 @@
 """When the final dot of a letter may be written: at its slot or later, and never in a burst.  Pure: times in, a time out.
 
 A letter's slot is that of its dot: its envelope may be said before.  Where a relay is slow, slots pass while letters wait
-for it; once it answers they leave one by one at the pace of the relay, not all at once.  A slot far in the future is
-that of a clock which was set back since: nobody waits for it.
+for it; once it answers they leave one by one at the pace of this worker, not all at once.  A slot that passed long ago is
+of no use any more: other workers have taken later ones since, so a letter that is `LATE` needs a new one.  A slot far in
+the future is that of a clock which was set back since: nobody waits for it.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 
 EARLY = timedelta(milliseconds=20)  # a dot may be committed so long before it is written: the edge keeps it until then
 FURTHEST = timedelta(seconds=5)  # no slot is given so far ahead
+LATE = timedelta(milliseconds=250)
 CATCH_UP = 0.99  # of the time between two letters is kept where slots have passed
 
 
@@ -26,7 +28,8 @@ class Spacing:
         at = now if slot - now > FURTHEST else max(slot, now)
         if self.last is None or not self.rate or self.last - now > FURTHEST:
             return at
-        return max(at, self.last + timedelta(seconds=CATCH_UP / self.rate))
+        apart = min(timedelta(seconds=CATCH_UP / self.rate), FURTHEST)  # no relay is kept waiting for longer
+        return max(at, self.last + apart)
 
     def due(
         self, slots: Iterable[tuple[datetime, int]], now: datetime

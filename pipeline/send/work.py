@@ -20,6 +20,7 @@ from pipeline.send.spacing import Spacing
 from pipeline.send.turns import Pacing
 from pipeline.send.watch import Watch
 from pipeline.send.windows import ALWAYS, WindowRules
+from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection, Database
 from pipeline.store.keys import Keys
 from pipeline.store.seals import newest_head
@@ -97,7 +98,15 @@ class Sending:
     total: int = 0
 
     def __post_init__(self) -> None:
-        self.spacing.rate = self.settings.rate
+        apart = max(limit.interval.total_seconds() for limit in self.shared)
+        self.spacing.rate = 1 / apart if apart else 0.0
+
+    @property
+    def shared(self) -> list[Limit]:
+        """The paces that every letter of this relay must keep."""
+        paces = self.settings.paces
+        wide = paces.relay.limit(f"mail:relay:{self.settings.relay}"), paces.every.limit("mail:all")
+        return [replace(limit, per_day=0) for limit in wide]
 
     @property
     def room(self) -> int:

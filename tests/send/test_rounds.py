@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from pipeline.domain import Go, Result, Send, Stop, TryAgain
+from pipeline.domain import Go, Ready, Result, Send, Stop, TryAgain
 from pipeline.sandbox.mail_rules import Rule
+from pipeline.send.claim import Claimed, claim
+from pipeline.send.ended import commit_dots
 from pipeline.send.run import send
+from pipeline.store import budgets, workers
 from pipeline.store import tables as t
-from pipeline.store import workers
 from pipeline.store.db import Database, rows
 from tests.seed import wave_of_letters
 from tests.send.conftest import states
@@ -147,3 +149,24 @@ def test_a_letter_that_ends_while_it_waits_for_its_slot_gets_no_dot(db: Database
 def rows_of(db: Database, statement: Any) -> list[dict[str, Any]]:
     with db.read() as connection:
         return rows(connection, statement)
+
+
+def test_a_letter_whose_slot_passed_long_ago_takes_a_new_one_after_those_that_others_took_since(
+    db: Database, post: Any
+) -> None:
+    with post() as p:
+        p.rate = 10.0
+        wave_of_letters(db, p.clock(), 2)
+        with db.write() as connection:
+            worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
+            run = p.sending(db, None, worker)
+            letters = claim(run, connection, Claimed(), p.clock()).letters
+            asked = [Ready(letter.letter_id, letter.attempt_id) for letter in letters]
+            later = p.clock() + timedelta(seconds=10)
+            others = budgets.reserve(connection, run.shared, 3, later, timedelta(seconds=1)).slots
+            assert commit_dots(run, connection, asked, later) == []
+            first, second = (others[-1] + timedelta(milliseconds=100 * n) for n in (1, 2))
+            assert run.dots_at is not None
+            assert first - timedelta(milliseconds=20) <= run.dots_at <= first
+            assert commit_dots(run, connection, [], first) == [Go(letters[0].letter_id)]
+            assert commit_dots(run, connection, [], second) == [Go(letters[1].letter_id)]
