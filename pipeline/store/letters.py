@@ -6,17 +6,18 @@ kept text.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from pipeline.domain import Event, LetterState, NotFound
+from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety
 from pipeline.store import events, lives
 from pipeline.store.db import chunks, rows
 from pipeline.store.send import DUE, Due, held_among
-from pipeline.store.tables import budgets, contacts, letters, notices
+from pipeline.store.tables import attempts, budgets, contacts, letters, notices
 
+STILL_UNDER_WAY = timedelta(minutes=10)  # after its final dot; RFC 5321 4.5.3.2.6
 PAGE = 1000  # letters that are looked at together
 
 
@@ -96,9 +97,24 @@ def reference_of(connection: Connection, letter_id: int) -> str:
 def settle(connection: Connection, letter_id: int, event: Event, reason: str, now: datetime, by: str) -> None:
     """Move an uncertain letter by a person's word; one that is to be sent again is due at once.
 
-    Raises NotFound if there is no such letter, ForbiddenMove if it is not uncertain.
+    Raises NotFound if there is no such letter, ForbiddenMove if it is not uncertain, RefusedBySafety if it is to be sent
+    again while its last attempt may still be under way.
     """
     must_exist(connection, letter_id)
+    if event is Event.LETTER_RESEND:
+        _nothing_under_way(connection, letter_id, now)
     values = {"due_at": now} if event is Event.LETTER_RESEND else {}
     kept = {"reason": events.keep_text(connection, "reason", reason, now)}
     lives.advance(connection, [letter_id], event, now, by, why="asked", data=lambda _: kept, values=values)
+
+
+def _nothing_under_way(connection: Connection, letter_id: int, now: datetime) -> None:
+    """A worker that is thought dead may be frozen, its connection open: until that is closed the letter may yet arrive."""
+    query = select(func.max(attempts.c.dot_at)).where(attempts.c.letter_id == letter_id)
+    dot_at = connection.execute(query).scalar()
+    if dot_at is not None and now - dot_at <= STILL_UNDER_WAY:
+        raise RefusedBySafety(
+            f"Letter {letter_id} cannot be sent again yet",
+            "its last attempt may still be under way",
+            f"Look into the relay's log after {events.stamp(dot_at + STILL_UNDER_WAY)}, then settle it.",
+        )

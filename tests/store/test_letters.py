@@ -1,16 +1,16 @@
 """A person's word on a letter or a wave: it stands beside the log, never in it."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from pipeline.domain import Event, ForbiddenMove, LetterState, NotFound, WaveState
-from pipeline.store import events, letters, waves
+from pipeline.domain import Event, ForbiddenMove, LetterState, NotFound, RefusedBySafety, WaveState
+from pipeline.store import events, letters, waves, workers
 from pipeline.store import tables as t
 from pipeline.store.db import Connection, Database, rows
-from tests.seed import reject, wave_of_letters
+from tests.seed import add, reject, wave_of_letters
 
 REASON = "Marie of the relay's desk: not in their log"
 
@@ -50,6 +50,21 @@ def test_only_an_uncertain_letter_that_exists_is_settled(db: Database, now: date
             letters.settle(connection, 2, Event.LETTER_HANDED, REASON, now, "person:1")
         with pytest.raises(ForbiddenMove):
             letters.settle(connection, 1, Event.LETTER_RESEND, REASON, now, "person:1")
+
+
+def test_a_letter_that_may_still_be_under_way_is_not_sent_again(db: Database, now: datetime) -> None:
+    wave_of_letters(db, now, 1)
+    with db.write() as connection:
+        connection.execute(t.letters.update().values(state=LetterState.UNCERTAIN.value))
+        worker = workers.register(connection, "test", 1, planner=False, now=now)
+        values = {"letter_id": 1, "number": 1, "worker_id": worker, "head": b"", "sha256": b"", "started_at": now}
+        add(connection, t.attempts, **values, sender="bounces@agency.example", recipient="a@isp.example", dot_at=now)
+        for after in (timedelta(0), letters.STILL_UNDER_WAY):
+            with pytest.raises(RefusedBySafety):
+                letters.settle(connection, 1, Event.LETTER_RESEND, REASON, now + after, "person:1")
+        later = now + letters.STILL_UNDER_WAY + timedelta(seconds=1)
+        letters.settle(connection, 1, Event.LETTER_RESEND, REASON, later, "person:1")
+        assert connection.execute(select(t.letters.c.state)).scalar_one() == LetterState.APPROVED
 
 
 def test_a_rejected_and_a_cancelled_wave_keep_their_reasons_beside_the_log(db: Database, now: datetime) -> None:
