@@ -11,6 +11,7 @@ from datetime import datetime
 import click
 
 from pipeline.audit import status as counted
+from pipeline.audit.figures import MOST, Further, measures
 from pipeline.audit.say import Say, Word
 from pipeline.audit.waits import Figures, StatusSettings, Wait, budgets, sentence, waits
 from pipeline.cli import context, show, words
@@ -23,7 +24,9 @@ from pipeline.config import Settings
 from pipeline.send import warmup
 from pipeline.send.pace import NO_LIMIT, RELAY, Pace
 from pipeline.send.pace import limits as limits_of
+from pipeline.store import figures as store
 from pipeline.store import mail_domains
+from pipeline.store.db import Connection
 
 EVERY = 2.0  # seconds between two looks
 
@@ -34,14 +37,24 @@ ATTEMPTS = {"released": "given back", "abandoned": "process died", "": "under wa
 @click.command(
     "status",
     cls=Command,
-    examples=("tocsin status", "tocsin status --campaign secure-your-server --watch", "tocsin status --json"),
+    examples=(
+        "tocsin status",
+        "tocsin status --campaign secure-your-server --watch",
+        "tocsin status --json",
+        "tocsin status --prometheus > tocsin.prom",
+    ),
 )
 @option("--campaign", default="", metavar="NAME", help="Only this campaign.")
 @option("--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
-def status(campaign: str, watch: bool) -> None:
+@option("--prometheus", is_flag=True, help="Figures for monitoring, as Prometheus reads them; nothing else.")
+def status(campaign: str, watch: bool, prometheus: bool) -> None:
     """Show where everything stands: figures from reports to attempts, what waits for what, and what to type next."""
+    if prometheus and (watch or given().json):
+        raise click.UsageError("--prometheus goes with neither --watch nor --json")
     with context.opened() as ground:
-        if watch:
+        if prometheus:
+            _measure(ground, campaign)
+        elif watch:
             watching(lambda: _show(ground, campaign, again=True), time.sleep)
         else:
             _show(ground, campaign, again=False)
@@ -57,19 +70,37 @@ def watching(look: Callable[[], None], pause: Callable[[float], None]) -> None:
         return
 
 
+def _measure(ground: Ground, campaign: str) -> None:
+    from pipeline.cli import prometheus  # its library is not needed to show a status
+
+    now = context.clock()
+    with ground.db.read() as connection:
+        figures, settings = counted.figures(connection, campaign, now), _settings(ground, connection, now)
+        further = Further(
+            store.attempts_in_all(connection),
+            store.oldest_due(connection, now),
+            store.heartbeats(connection, MOST),
+            store.last_seal(connection),
+        )
+    click.echo(prometheus.text(measures(figures, further, budgets(figures, settings, now), now)), nl=False)
+
+
 def _show(ground: Ground, campaign: str, *, again: bool) -> None:
     now = context.clock()
     with ground.db.read() as connection:
-        figures = counted.figures(connection, campaign, now)
-        warms_up = bool(ground.loaded.settings.mail.warm_up)
-        first = mail_domains.first_left(connection, relay_name(ground.loaded.settings)) if warms_up else None
-    settings = status_settings(ground.loaded.settings, pace_settings(ground.loaded), warmup.day(first, now))
+        figures, settings = counted.figures(connection, campaign, now), _settings(ground, connection, now)
     if again and given().json:
         click.echo(compact(counted.plain(figures, settings, now)))
         return
     if again and show.colourful(sys.stdout):
         click.clear()
     show.emit(counted.plain(figures, settings, now), lambda: page(figures, settings, now))
+
+
+def _settings(ground: Ground, connection: Connection, now: datetime) -> StatusSettings:
+    warms_up = bool(ground.loaded.settings.mail.warm_up)
+    first = mail_domains.first_left(connection, relay_name(ground.loaded.settings)) if warms_up else None
+    return status_settings(ground.loaded.settings, pace_settings(ground.loaded), warmup.day(first, now))
 
 
 def relay_name(settings: Settings) -> str:
