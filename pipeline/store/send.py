@@ -170,11 +170,6 @@ def last_left(connection: Connection, contact_ids: Sequence[int], *, lock: bool 
     return found
 
 
-def postpone(connection: Connection, letter_id: int, until: datetime) -> None:
-    """Make a letter due later: a budget of its own has no slot before."""
-    connection.execute(update(letters).where(letters.c.id == letter_id).values(due_at=until))
-
-
 def put_off(connection: Connection, wave_ids: Sequence[int], country: str, now: datetime, until: datetime) -> int:
     """Make all letters of waves to a country that are due now due later: its window is shut.  Returns how many.
 
