@@ -8,6 +8,7 @@ written from this model (config_text.py), and a test keeps them equal.
 import re
 import tomllib
 from datetime import time, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -286,6 +287,9 @@ class MailSection(Section):
     canary: CanarySection = CanarySection()
     window: WindowSection = WindowSection()
     sender: str = Field("", description="envelope sender domain mailbox, for example bounces@agency.example")
+    outbound: Annotated[list[str], AfterValidator(lambda given: [str(ip_address(text)) for text in given])] = Field(
+        [], description="addresses that your relay sends from, for `doctor dns`; empty: those of mail.relay.host"
+    )
     rate: float = Field(1.0, ge=0, description="letters a second, over all workers; 0: no limit")
     per_day: int = Field(0, ge=0, description="letters a UTC day; 0: no limit")
     per_minute: float = Field(0.0, ge=0, description="letters in any minute; 0: no limit")
