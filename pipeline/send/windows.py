@@ -58,12 +58,12 @@ def opens_at(country: str, now: datetime, rules: WindowRules) -> datetime | None
 
 
 def time_needed(letters: Mapping[str, int], rate: float, now: datetime, rules: WindowRules) -> timedelta:
-    """Return how long letters, counted by country, take from now at least, at `rate` a second (0: no limit)."""
-    waits = [
-        _reached(country, timedelta(seconds=count / rate if rate else 0.0), now, rules) - now
-        for country, count in letters.items()
-        if count
-    ]
+    """Return when, from now, the last of letters counted by country can leave, at `rate` a second (0: no limit).
+
+    Each country is looked at as if it had the rate for itself: the slowest one decides, and it may take longer.
+    """
+    interval = timedelta(seconds=1 / rate if rate else 0.0)
+    waits = [_reached(country, (count - 1) * interval, now, rules) - now for country, count in letters.items() if count]
     return max(waits, default=timedelta(0))
 
 
@@ -90,9 +90,9 @@ def openings(country: str, now: datetime, rules: WindowRules) -> Iterator[tuple[
 
 
 def _reached(country: str, needed: timedelta, now: datetime, rules: WindowRules) -> datetime:
-    """Return when a country's window has been open that long from now, or the end of what is looked at."""
+    """Return the first open moment before which a country's window was open that long, or the end of what is looked at."""
     for first, last in openings(country, now, rules):
-        if needed <= last - first:
+        if needed < last - first:
             return first + needed
         needed -= last - first
     return now.astimezone(UTC) + FURTHEST

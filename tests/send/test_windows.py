@@ -7,7 +7,9 @@ import pytest
 from babel.core import get_global
 
 from pipeline.data.quiet_days import quiet_days
+from pipeline.send import forecast
 from pipeline.send.windows import ALWAYS, FURTHEST, WindowRules, openings, opens_at, time_needed
+from pipeline.store.budgets import Limit
 
 WORKING = WindowRules(working_hours=True)
 OPEN = None
@@ -152,9 +154,10 @@ def test_openings_follow_one_another_and_agree_with_what_is_asked_of_a_moment() 
     [
         ({}, 1.0, timedelta(0)),
         ({"FR": 0}, 1.0, timedelta(0)),
-        ({"FR": 3600}, 1.0, timedelta(hours=1)),  # now is 11:00 there: six hours are left of the day
-        ({"FR": 6 * 3600}, 1.0, timedelta(hours=6)),
-        ({"FR": 6 * 3600 + 60}, 1.0, timedelta(hours=21, minutes=1)),  # a minute of the next day's
+        ({"FR": 3601}, 1.0, timedelta(hours=1)),  # now is 11:00 there: six hours are left of the day
+        ({"FR": 6 * 3600}, 1.0, timedelta(hours=6, seconds=-1)),
+        ({"FR": 6 * 3600 + 1}, 1.0, timedelta(hours=21)),  # the last one leaves when the next day begins
+        ({"FR": 6 * 3600 + 61}, 1.0, timedelta(hours=21, minutes=1)),
         ({"FR": 1}, 0.0, timedelta(0)),
         ({"FR": 1, "NZ": 1}, 0.0, timedelta(hours=9)),  # 20:00 to come, in winter: 19:00 on Chatham's summer clock
         ({"FR": 10**9}, 1.0, FURTHEST),
@@ -162,3 +165,12 @@ def test_openings_follow_one_another_and_agree_with_what_is_asked_of_a_moment() 
 )
 def test_a_wave_takes_as_long_as_its_windows_make_it(letters: dict[str, int], rate: float, expected: timedelta) -> None:
     assert time_needed(letters, rate, at("2027-02-02 10:00"), WORKING) == expected
+
+
+@pytest.mark.parametrize("rate", [0.15, 1.0, 3.0, 7.0])
+def test_windows_that_are_open_make_no_wave_longer_than_its_limit_does(rate: float) -> None:
+    now = at("2027-02-02 10:00")
+    limit = forecast.last_slot(Limit("mail:all", rate), 1000, forecast.NOTHING, now)
+    for rules in (ALWAYS, WORKING):
+        assert limit - timedelta(milliseconds=1) <= now + time_needed({"FR": 1000}, rate, now, rules) <= limit
+        assert now + time_needed({"FR": 600, "DE": 400}, rate, now, rules) < limit
