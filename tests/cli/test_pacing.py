@@ -1,7 +1,7 @@
 """Limits of sending come from the settings, by span of time; a plan or a provider that cannot be meant is refused."""
 
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,12 @@ from pipeline import config
 from pipeline.cli.edges import send_settings
 from pipeline.cli.pacing import pace_settings
 from pipeline.domain import ConfigurationError
+from pipeline.sandbox.mail_server import serve
+from pipeline.sandbox.thread import in_thread
 from pipeline.send.pace import Pace, Rates
+from pipeline.store.db import Database
 from tests.cli.conftest import Tocsin
+from tests.cli.test_send_signed import approved
 
 SETTINGS = """\
 [mail]
@@ -74,3 +78,50 @@ def test_limits_are_shown_as_toml_that_means_the_same(tocsin: Tocsin, folder: Pa
     assert tomllib.loads(shown)["mail"]["warm_up"] == {"1": 50, "2": 100, "14": 0}
     (folder / "config.toml").write_text(shown, encoding="utf-8")
     assert tocsin("config", "show").out == shown
+
+
+RELAY = """\
+[mail]
+sender = "bounces@agency.example"
+rate = 0
+per_domain_rate = 0
+warm_up = {{ 1 = 1 }}
+[mail.relay]
+port = {port}
+tls = "none"
+[safety]
+guests = [".example"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "the limit of letters a day over the relay 127.0.0.1:{port} is reached; it goes on at {midnight}"),
+        (
+            "fr",
+            "la limite de lettres par jour par le serveur d'envoi 127.0.0.1:{port} est atteinte; "
+            "la suite reprend à {midnight}",
+        ),
+    ],
+)
+def test_it_is_said_why_nothing_is_being_sent_and_when_it_goes_on(
+    tocsin: Tocsin, folder: Path, installed: Database, tmp_path: Path, language: str, said: str
+) -> None:
+    now = datetime.now(UTC)
+    approved(installed, now)
+    with in_thread(serve({}, tmp_path / "mail")) as server:
+        (folder / "config.toml").write_text(RELAY.format(port=server.port), encoding="utf-8")
+        ran = tocsin("--lang", language, "send", "test", "--execute", "--yes")
+        assert ran.code == 0, ran.err
+        assert len(server.messages()) == 1
+        again = tocsin("--lang", language, "send", "test", "--execute", "--yes")
+        assert len(server.messages()) == 1  # another process, the same day
+    midnight = f"{now + timedelta(days=1):%Y-%m-%d}T00:00:00Z"
+    line = said.format(port=server.port, midnight=midnight)
+    assert line in ran.out.splitlines()
+    assert line in again.out.splitlines()
+    budgets = {row["key"]: row for row in tocsin("status", "--json").data["limits"]}
+    mine = budgets[f"mail:relay:127.0.0.1:{server.port}"]
+    assert (mine["used"], mine["per_day"]) == (1, 1)
+    assert tocsin("status").out.count(f"mail:relay:127.0.0.1:{server.port}") >= 1
