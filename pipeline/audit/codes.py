@@ -230,6 +230,11 @@ KEPT = {
 
 WHYS = {
     "asked": "a person asked for it",
+    "brakes.us": "too many attempts in a row were refused because of us",
+    "brakes.policy": "too many letters were refused by policy (5.7.x)",
+    "brakes.refused": "too many letters were refused or returned",
+    "brakes.complaints": "too many complaints",
+    "canary": "its first letters have left, and a person is to look",
     "deferred": "the relay could not pass it on, and tries again",
     "passed": "passed on, not to the recipient's own server",
 }
@@ -289,6 +294,7 @@ EVENTS = {
     "campaign.training": "Campaign {id} is in training mode again.",
     "golive.said": "Something was said or tested for going live (entry {id}).",
     "campaign.closed": "Campaign {id} was closed.",
+    "campaign.warned": "Campaign {id}: a warning of the brakes.",
     "hold.placed": "Hold {id} was placed: sending stops.",
     "hold.released": "Hold {id} was released.",
     "suppression.added": "Entry {id} of the do-not-write list was added.",

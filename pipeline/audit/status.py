@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.audit.record import plain_row
 from pipeline.audit.waits import Figures, StatusSettings, budgets, waits
 from pipeline.domain import NotFound
-from pipeline.store import holds
+from pipeline.store import brakes, holds
 from pipeline.store import status as store
 from pipeline.store.db import Connection
 
@@ -48,6 +48,7 @@ def figures(connection: Connection, campaign: str, now: datetime) -> Figures:
         held_deliveries=store.held_deliveries(connection),
         budgets=store.budgets_in_use(connection),
         domains_waiting=store.domains_waiting(connection, now),
+        warnings=brakes.warnings(connection, [row["campaign_id"] for row in waves if row["state"] == "sending"]),
     )
 
 

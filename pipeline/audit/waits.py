@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pipeline.audit.held import LETTERS, why_held
 from pipeline.audit.limits import limit_said
 from pipeline.audit.say import Say, say
 from pipeline.audit.written import letter_reason
@@ -58,6 +59,7 @@ class Figures:
     domains_waiting: tuple[int, datetime | None]
     shut: Sequence[Row] = ()
     limited: Sequence[Row] = ()
+    warnings: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ WAITS = {
         "Whether {count} letters arrived is not known; a person must say.",
     ),
     "hold": ("A hold on {what} stops sending: {reason}", ""),
+    "hold.own": ("Tocsin itself holds {what}: {why}.", ""),
+    "warning": ("{campaign}, a warning: {why}.", ""),
     "training": ("{campaign} is in training mode: only the guest list gets letters.", ""),
     "withheld": (
         "{campaign}: {count} letter was withdrawn: {why}.",
@@ -148,8 +152,10 @@ def sentence(wait: Wait) -> Say:
         values["why"] = letter_reason(values["reason"])
     elif wait.code == "letter.limit":
         values["limit"] = limit_said(values["limit"])
-    elif wait.code == "hold":
+    elif wait.code in ("hold", "hold.own"):
         values["what"] = held(values)
+    if wait.code in ("hold.own", "warning"):
+        values = {**values, "why": why_held(values.get("why"), values, values.get("words", "")), "count": None}
     return Say(one, values, many)
 
 
@@ -242,8 +248,17 @@ def _stops(figures: Figures) -> Iterator[Wait]:
     for hold in figures.holds:
         scope = {name: hold[name] for name in ("campaign", "wave", "mailbox", "domain")}
         named = "".join(f" --{OPTIONS[name]} {value}" for name, value in scope.items() if value)
-        yield Wait("hold", {**scope, "reason": hold["reason"]}, f"tocsin release{named} --reason ...")
+        release = f"tocsin release{named} --reason ..."
+        if why_held(hold.get("code"), hold.get("data") or {}) is None:
+            yield Wait("hold", {**scope, "reason": hold["reason"]}, release)
+            continue
+        if hold["code"] == LETTERS:
+            release = f"tocsin send {hold['campaign']} --wave {hold['wave']} --go-on --execute"
+        yield Wait("hold.own", {**scope, "why": hold["code"], "words": hold["reason"], **hold["data"]}, release)
     names = {row["id"]: row["name"] for row in figures.campaigns}
+    for row in figures.warnings:
+        values = {"campaign": names[row["campaign_id"]], "why": f"brakes.{row['code']}", **row["data"]}
+        yield Wait("warning", values, f"tocsin hold --campaign {values['campaign']} --reason ...", None)
     for campaign in figures.campaigns:
         if campaign["mode"] == "training" and campaign["closed_at"] is None:
             yield Wait("training", {"campaign": campaign["name"]})

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, case, func, select
 from pipeline.domain import LetterState
 from pipeline.store import events as log
 from pipeline.store import holds as stops
-from pipeline.store.db import chunks, rows
+from pipeline.store.db import rows
 from pipeline.store.holds import Scope
 from pipeline.store.tables import attempts, campaigns, contacts, events, holds, letters, suppressions, waves
 
@@ -149,7 +149,7 @@ def warnings(connection: Connection, campaign_ids: Collection[int]) -> list[dict
     One stands until a person releases a hold that the brakes placed on its campaign.
     """
     found = []
-    for campaign_id in campaign_ids:
+    for campaign_id in sorted(set(campaign_ids)):
         query = select(events.c.why, events.c.data, events.c.at).where(
             events.c.campaign_id == campaign_id, events.c.what == WARNED
         )
@@ -226,15 +226,3 @@ def answered(connection: Connection, wave_id: int) -> list[tuple[str, str]]:
         .order_by(letters.c.id)
     )
     return [(row[0], row[1]) for row in connection.execute(query)]
-
-
-def placed_for(connection: Connection, hold_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Return {hold: {"code", "data"}} as its event says: why it was placed, with the numbers."""
-    found: dict[int, dict[str, Any]] = {}
-    for chunk in chunks(hold_ids):
-        query = select(events.c.subject_id, events.c.why, events.c.data).where(
-            events.c.subject == "hold", events.c.subject_id.in_(chunk), events.c.what == "hold.placed"
-        )
-        for row in connection.execute(query):
-            found[row.subject_id] = {"code": row.why, "data": json.loads(row.data)}
-    return found

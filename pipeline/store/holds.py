@@ -5,18 +5,20 @@ events only as ids and kept texts.  Safe to repeat: a hold in force is not place
 the transaction that claims a letter: after a hold commits, at most one letter per open connection still completes.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from pipeline.domain import NotFound
 from pipeline.store import campaigns, events, waves
 from pipeline.store.db import rows
 from pipeline.store.tables import campaigns as campaign_table
 from pipeline.store.tables import contacts, holds
+from pipeline.store.tables import events as event_table
 from pipeline.store.tables import waves as wave_table
 
 PLACED_BY_PROGRAM = ("system:brakes", "system:canary")
@@ -97,7 +99,10 @@ def _contact(connection: Connection, mailbox: str) -> int:
 
 
 def held(connection: Connection) -> list[dict[str, Any]]:
-    """Return the holds in force, oldest first, with the campaign's name, the wave's number and the contact's mailbox."""
+    """Return the holds in force, oldest first, with the campaign's name, the wave's number and the contact's mailbox.
+
+    `code` and `data` are of the event that placed it: why, and for the program's own holds the numbers.
+    """
     query = (
         select(
             holds.c.id,
@@ -108,14 +113,28 @@ def held(connection: Connection) -> list[dict[str, Any]]:
             campaign_table.c.name.label("campaign"),
             wave_table.c.number.label("wave"),
             contacts.c.mailbox,
+            event_table.c.why.label("code"),
+            event_table.c.data,
         )
         .outerjoin(campaign_table, campaign_table.c.id == holds.c.campaign_id)
         .outerjoin(wave_table, wave_table.c.id == holds.c.wave_id)
         .outerjoin(contacts, contacts.c.id == holds.c.contact_id)
+        .outerjoin(
+            event_table,
+            and_(
+                event_table.c.subject == "hold",
+                event_table.c.subject_id == holds.c.id,
+                event_table.c.what == "hold.placed",
+            ),
+        )
         .where(holds.c.released_at.is_(None))
         .order_by(holds.c.id)
     )
-    return rows(connection, query)
+    return [{**row, "data": _numbers(row["data"])} for row in rows(connection, query)]
+
+
+def _numbers(data: str | None) -> dict[str, int]:
+    return {name: value for name, value in json.loads(data or "{}").items() if name in ("count", "of")}
 
 
 def of_scope(connection: Connection, scope: Scope, but_by: Collection[str] = ()) -> list[int]:

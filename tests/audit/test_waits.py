@@ -205,6 +205,47 @@ def test_a_used_up_limit_gives_again_at_midnight_and_a_pace_at_its_slot(now: dat
     assert (budget.used, budget.per_day, budget.until) == (0, 100, None)
 
 
+IN_A_ROW = "12 attempts in a row were refused because of us, not of their recipients"
+OWN = [
+    ("brakes.us", "535 no", (12, 12), f"{IN_A_ROW}; the relay's words: 535 no"),
+    ("brakes.policy", "", (1, 50), "1 of 50 letters was refused by policy (5.7.x)"),
+    ("brakes.refused", "refused", (9, 30), "9 of 30 letters were refused or returned"),
+    ("brakes.complaints", "complaints", (3, 900), "3 complaints on 900 letters"),
+]
+
+
+@pytest.mark.parametrize(("code", "reason", "numbers", "said"), OWN)
+def test_what_the_program_itself_holds_says_why_and_how_it_ends(
+    now: datetime, code: str, reason: str, numbers: tuple[int, int], said: str
+) -> None:
+    data = dict(zip(("count", "of"), numbers, strict=True))
+    row = HOLD | {"campaign": "c", "reason": reason, "code": code, "data": data}
+    [wait] = waits(replace(NOTHING, holds=[row]), SETTINGS, now)
+    words.use("en")
+    assert spoken(sentence(wait)) == f"Tocsin itself holds campaign c: {said}."
+    assert wait.command == "tocsin release --campaign c --reason ..."
+    words.use("fr")
+    assert spoken(sentence(wait)).startswith("Tocsin a lui-même suspendu")
+
+
+def test_a_wave_held_after_its_first_letters_names_the_command_that_lets_it_go_on(now: datetime) -> None:
+    row = HOLD | {"campaign": "c", "wave": 2, "reason": "first letters", "code": "canary"}
+    [wait] = waits(replace(NOTHING, holds=[row | {"data": {"count": 20, "of": 100}}]), SETTINGS, now)
+    words.use("en")
+    assert spoken(sentence(wait)) == (
+        "Tocsin itself holds wave 2: its first 20 letters, of 100, have left; a person looks before the others do."
+    )
+    assert wait.command == "tocsin send c --wave 2 --go-on --execute"
+
+
+def test_a_warning_names_its_campaign_and_its_numbers(now: datetime) -> None:
+    campaign = {"id": 3, "name": "c", "mode": "live", "closed_at": None}
+    warned = {"campaign_id": 3, "code": "refused", "data": {"count": 8, "of": 50}, "at": now}
+    [wait] = waits(replace(NOTHING, campaigns=[campaign], warnings=[warned]), SETTINGS, now)
+    words.use("en")
+    assert spoken(sentence(wait)) == "c, a warning: 8 of 50 letters were refused or returned."
+
+
 def test_every_wait_is_said_in_both_languages(now: datetime) -> None:
     values = dict.fromkeys(
         ("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason", "limit"), "x"

@@ -204,8 +204,10 @@ def test_a_person_s_hold_stays_when_that_of_the_brakes_is_released(db: Database,
         assert holds.hold(connection, Scope(1, 1), "wait", now, "person:1") == 3
         assert holds.hold(connection, Scope(1, 1), "wait", now, "person:2") is None
         assert brakes.go_on(connection, 1, 1, "looks well", now, "person:1") == [2]
-        assert [row["id"] for row in holds.held(connection)] == [1, 3]
-        assert brakes.placed_for(connection, [1, 3])[1]["code"] == "brakes.us"
+        assert [(row["id"], row["code"], row["data"]) for row in holds.held(connection)] == [
+            (1, "brakes.us", {"count": 10, "of": 10}),
+            (3, "asked", {}),
+        ]
 
 
 # --- the first letters of a wave -------------------------------------------------------------------------------------
