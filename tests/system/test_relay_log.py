@@ -1,4 +1,4 @@
-"""A real Postfix's own log settles letters that went through it: taken, refused, put off, cut off before or after the end."""
+"""A real Postfix's own log settles letters: taken, refused, put off, cut off before or after their end."""
 
 import os
 import shutil
