@@ -49,12 +49,13 @@ def require_aligned(loaded: Loaded, domain: str) -> None:
 
 def aligned(domain: str, other: str) -> bool:
     """True if two domains have the same registered domain (DMARC's relaxed alignment); A-labels and others alike."""
-    first, second = _ascii(domain), _ascii(other)
+    first, second = ascii_name(domain), ascii_name(other)
     known = suffixes()
     return first == second or (known.registered(first) == known.registered(second) != "")
 
 
-def _ascii(domain: str) -> str:
+def ascii_name(domain: str) -> str:
+    """Return a domain as the DNS has it: lower case, A-labels."""
     try:
         return domain.lower().encode("idna").decode("ascii")
     except UnicodeError:  # no name at all

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import checks, dkim
+from pipeline.cli import checks, doctor_dns
 from pipeline.cli.approvals import signers_file
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
@@ -48,7 +48,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         ]
         log_is_read = golive.log_is_read(connection)
         bases = _bases(ground, connection)
-    found = list(dkim.findings(ground.loaded))
+    found = list(doctor_dns.findings(ground.loaded, campaign.name))
     signers = _principals(signers_file(ground.loaded))
     return Facts(
         settings_differ=_differs(ground, campaign),
@@ -66,7 +66,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         approvers=len(people),
         signers=sum(person.principal in signers for person in people),
         needed=ground.loaded.settings.safety.approvers_needed,
-        daily_cap=str(ground.loaded.settings.mail.per_day or ""),
+        daily_cap=_cap(ground.loaded),
         open_waves=open_waves,
         words={item: fact["said"] for item, fact in said.items()},
     )
@@ -135,12 +135,23 @@ def _http(loaded: Loaded) -> HttpSettings:
 
 
 def _by_code(found: Iterable[Finding], grade: Grade) -> dict[str, str]:
-    return {f"{finding.check} {n}": finding.what for n, finding in enumerate(found, 1) if finding.grade is grade}
+    return {
+        finding.code or f"{finding.check} {n}": f"{finding.check}: {finding.what}"
+        for n, finding in enumerate(found, 1)
+        if finding.grade is grade
+    }
 
 
 def _relay(loaded: Loaded) -> str:
     found = [finding for finding in checks.mail_relay(loaded) if finding.grade is Grade.FAIL]
     return " ".join(part for finding in found for part in (finding.what, finding.why) if part)
+
+
+def _cap(loaded: Loaded) -> str:
+    """Return how many letters may leave on the first day, with the plan of the days after it; empty if any number."""
+    mail = loaded.settings.mail
+    plan = ", ".join(f"{day}: {cap}" for day, cap in sorted(mail.warm_up.items(), key=lambda item: int(item[0])))
+    return plan or str(mail.per_day or "")
 
 
 def _principals(file: Path) -> set[str]:

@@ -21,6 +21,7 @@ from pipeline.store import waves
 from pipeline.store.db import Database
 from tests.cli import written_wave as wave
 from tests.cli.conftest import CONFIG, Tocsin
+from tests.cli.test_doctor_dns import GOOD, published
 from tests.ran import Ran
 from tests.seed import add
 
@@ -78,8 +79,16 @@ def settings(pages: str, relay: int, **changes: str) -> str:
 
 
 @pytest.fixture
-def ready(db: Database, tocsin: Tocsin, folder: Path, pages: str, relay: int) -> None:
-    """A campaign that wants no more than people's words."""
+def nameserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with published(GOOD) as settings:
+        monkeypatch.setenv("TOCSIN_DNS__NAMESERVERS", settings.partition(" = ")[2].strip())
+        monkeypatch.setenv("TOCSIN_MAIL__OUTBOUND", '["192.0.2.25"]')
+        yield
+
+
+@pytest.fixture
+def ready(db: Database, tocsin: Tocsin, folder: Path, pages: str, relay: int, nameserver: None) -> None:
+    """A campaign that wants no more than people's words; its letters are not signed, which is a warning."""
     (folder / "config.toml").write_text(settings(pages, relay), encoding="utf-8")
     wave.bring_in(db, kind="test")
     for name, role in (("dora", "officer"), ("alice", "approver"), ("bob", "approver"), ("carol", "approver")):
@@ -282,6 +291,14 @@ def test_what_the_settings_lack_is_named(tocsin: Tocsin, folder: Path) -> None:
     for item, line in lacking.items():
         with without(folder, line):
             assert marks(golive(tocsin))[item] == "fail"
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_failure_in_the_dns_stops_it_whatever_was_said(tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_MAIL__OUTBOUND", '["198.51.100.1"]')
+    assert marks(golive(tocsin))["names"] == "fail"
+    monkeypatch.setenv("TOCSIN_DNS__NAMESERVERS", "[]")
+    assert marks(golive(tocsin))["names"] == "fail"
 
 
 @pytest.mark.usefixtures("ready")

@@ -29,7 +29,7 @@ SAME = {
     "format",
 }
 SAME |= {"DKIM", "OpenPGP", "exclusion", "id", "mode", "plan", "port", "signature", "signatures", "verdict", "version"}
-SAME |= {"DNS"}
+SAME |= {"DMARC", "DNS", "MX", "PTR", "SPF"}
 
 
 def pairs() -> list[tuple[Msgid, object]]:
