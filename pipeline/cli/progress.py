@@ -1,19 +1,19 @@
 """Progress of a long act, on stderr: a bar on a terminal, a plain line every few seconds without one, nothing with --json.
 
-Nothing is shown for what takes less than two seconds.
+Nothing is shown for what takes less than two seconds.  Beside the count stand the rate, the limit that was set, the time
+left, and what is waited for.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from pipeline.cli import show, words
 from pipeline.cli.command import given
-from pipeline.domain import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -23,15 +23,27 @@ FIRST_AFTER = 2.0  # seconds
 EVERY = 5.0  # seconds between plain lines
 
 
+class Shown(Protocol):
+    """A stage's progress function (domain.Progress), which can also be told what limits the act and what it waits for."""
+
+    def __call__(self, what: str, done: int, total: int) -> None: ...
+
+    def limited(self, limit: str) -> None:
+        """Show a limit that was set, such as 2/s, in the reader's language; empty: there is none."""
+
+    def waits(self, why: str) -> None:
+        """Show what is waited for, in the reader's language; empty: nothing is."""
+
+
 @contextmanager
-def progress(clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
+def progress(clock: Callable[[], float] = time.monotonic) -> Iterator[Shown]:
     """Give a stage its progress function for the block.  `clock` counts seconds."""
     if given().json:
-        yield lambda _what, _done, _total: None
+        yield Nothing()
         return
     shown = Bar(clock) if show.colourful(sys.stderr) else Lines(clock)
     try:
-        yield shown.tell
+        yield shown
     finally:
         shown.close()
 
@@ -54,17 +66,53 @@ def length(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-class Lines:
-    """A plain line about what is counted, every few seconds, and a last one."""
+class Nothing:
+    """No progress is shown."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def limited(self, limit: str) -> None:
+        pass
+
+    def waits(self, why: str) -> None:
+        pass
+
+
+class Told:
+    """What stands beside a count: the rate, the limit, the time left, and what is waited for."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.began = clock()
+        self.limit = ""
+        self.why = ""
+
+    def limited(self, limit: str) -> None:
+        self.limit = limit
+
+    def waits(self, why: str) -> None:
+        self.why = why
+
+    def beside(self, done: int, total: int, seconds: float) -> str:
+        parts = [rate(done, total, seconds)]
+        if self.limit:
+            parts.append(words.text("at most {limit}", limit=self.limit))
+        if self.why and (not total or done < total):
+            parts.append(self.why)
+        return show.clean("; ".join(parts))
+
+
+class Lines(Told):
+    """A plain line about what is counted, every few seconds, and a last one."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
         self.next_at = self.began + FIRST_AFTER
         self.counts: dict[str, tuple[int, int]] = {}
         self.told: dict[str, tuple[int, int]] = {}
 
-    def tell(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int) -> None:
         self.counts[what] = (done, total)
         now = self.clock()
         if now >= self.next_at:
@@ -83,21 +131,19 @@ class Lines:
         if total:
             count = words.text("{done} of {total}", done=count, total=words.number(total))
         label = show.clean(words.sentence(what))
-        click.echo(
-            words.text("{what}: {count}, {rate}", what=label, count=count, rate=rate(done, total, seconds)), err=True
-        )
+        beside = self.beside(done, total, seconds)
+        click.echo(words.text("{what}: {count}, {rate}", what=label, count=count, rate=beside), err=True)
 
 
-class Bar:
+class Bar(Told):
     """A bar for each thing that is counted."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.began = clock()
+        super().__init__(clock)
         self.bars: Bars | None = None
         self.tasks: dict[str, TaskID] = {}
 
-    def tell(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int) -> None:
         seconds = self.clock() - self.began
         if self.bars is None:
             if seconds < FIRST_AFTER:
@@ -106,7 +152,7 @@ class Bar:
             self.bars.start()
         if what not in self.tasks:
             self.tasks[what] = self.bars.add_task(show.clean(words.sentence(what)), total=None, rate="")
-        self.bars.update(self.tasks[what], completed=done, total=total or None, rate=rate(done, total, seconds))
+        self.bars.update(self.tasks[what], completed=done, total=total or None, rate=self.beside(done, total, seconds))
 
     def close(self) -> None:
         if self.bars is not None:

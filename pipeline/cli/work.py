@@ -5,8 +5,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,11 @@ from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.seal import seal
 from pipeline.cli import approvals, dkim, edges, show, words
 from pipeline.cli.context import Ground, clock, opened
-from pipeline.cli.progress import progress
+from pipeline.cli.progress import Shown, progress
 from pipeline.cli.saying import spoken
+from pipeline.cli.send_plan import at_most
 from pipeline.cli.states import said
-from pipeline.domain import EvidenceLevel, Progress
+from pipeline.domain import EvidenceLevel
 from pipeline.engine import stoppable, working
 from pipeline.render import run as render_stage
 from pipeline.resolve.run import Resolving
@@ -38,6 +39,8 @@ from pipeline.verify.policy import best_level, reachable
 from pipeline.verify.run import Verifying
 from pipeline.verify.run import verify as verify_stage
 
+WORTH_SAYING = timedelta(seconds=5)  # until when a wait goes on
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -45,7 +48,7 @@ class Bench:
 
     ground: Ground
     worker_id: int
-    progress: Progress
+    progress: Shown
     unbroken: Callable[[], AbstractContextManager[None]]
 
 
@@ -158,9 +161,26 @@ def send(bench: Bench) -> Outcome:
             rewrite=partial(render_stage.rewrite, sign=edges.pgp_signer(loaded)),
             signing=dkim.signing(loaded),
             unbroken=bench.unbroken,
+            waiting=lambda why, until: bench.progress.waits(_waits(why, until)),
             pacing=Pacing(MailServers(stack.enter_context(edges.names_edge(loaded)) if asks else None)),
         )
+        every = run.settings.paces.every.limit("mail:all")
+        bench.progress.limited(at_most(asdict(every)) if every.interval or every.per_day else "")
         return send_stage(run)
+
+
+def _waits(why: str, until: datetime | None) -> str:
+    """Return in words what letters wait for, and until when if that is worth waiting for a while; empty for nothing."""
+    if until is None:
+        return ""
+    time = show.instant(until)
+    if why == WINDOW:
+        return words.text("outside the recipients' working hours, or on a quiet day, until {time}", time=time)
+    if not is_limit(why):
+        return words.text("it goes on at {time}", time=time)
+    reached = spoken(limit_said(why))
+    soon = until - clock() < WORTH_SAYING
+    return reached if soon else words.text("{why}; it goes on at {time}", why=reached, time=time)
 
 
 def together(before: Outcome | None, after: Outcome) -> Outcome:

@@ -81,6 +81,7 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
     while True:
         with run.unbroken():
             claimed = _round(run, claimed)
+        run.waiting(claimed.why, claimed.wait)
         run.progress("letters", sum(run.tally.values()), run.total)
         if run.under_way:
             continue

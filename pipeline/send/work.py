@@ -87,6 +87,7 @@ class Sending:
     signing: Signing | None = None  # letters leave without a signature
     newest_seal: Callable[[Connection], str] = newest_head  # hexadecimal; empty as long as nothing is sealed
     unbroken: Callable[[], AbstractContextManager[None]] = nullcontext  # a round that a stop does not tear apart
+    waiting: Callable[[str, datetime | None], None] = lambda _why, _until: None  # told each round: why, and until when
     under_way: dict[int, UnderWay] = field(default_factory=dict)
     spacing: Spacing = field(default_factory=Spacing)
     pacing: Pacing = field(default_factory=Pacing)

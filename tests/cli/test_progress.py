@@ -61,10 +61,10 @@ def test_the_last_count_is_told_if_any_was(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_bar_is_drawn_and_taken_down_again() -> None:
     bar = progress.Bar(stopwatch(*MINUTES))
-    bar.tell("letters", 10, 0)
+    bar("letters", 10, 0)
     assert bar.bars is not None
     assert [(task.completed, task.total) for task in bar.bars.tasks] == [(10, None)]
-    bar.tell("letters", 20, 100)
+    bar("letters", 20, 100)
     assert [(task.completed, task.total) for task in bar.bars.tasks] == [(20, 100)]
     bar.close()
     assert bar.bars.finished is False
@@ -73,7 +73,7 @@ def test_a_bar_is_drawn_and_taken_down_again() -> None:
 
 def test_a_bar_that_was_never_needed_is_closed_without_one() -> None:
     bar = progress.Bar(stopwatch(0, 1.9))
-    bar.tell("letters", 10, 100)
+    bar("letters", 10, 100)
     bar.close()
     assert bar.bars is None
 
@@ -106,3 +106,34 @@ def test_a_length_of_time_is_said_in_the_two_units_that_matter(seconds: float, s
 )
 def test_the_time_left_is_told_only_where_it_is_known(done: int, total: int, seconds: float, said: str) -> None:
     assert progress.rate(done, total, seconds) == said
+
+
+def test_a_line_has_the_rate_the_limit_the_time_left_and_what_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(cli.root, obj=Given()), progress.progress(stopwatch(0, 10, 10, 20, 20, 30, 30)) as tell:
+        tell.limited("2/s")
+        tell.waits("the limit of letters a second is reached")
+        tell("letters", 20, 100)
+        tell.waits("")
+        tell("letters", 40, 100)
+        tell.waits("nothing any more")
+        tell("letters", 100, 100)
+    assert capsys.readouterr().err.splitlines() == [
+        "letters: 20 of 100, 2.0/s, 40 s left; at most 2/s; the limit of letters a second is reached",
+        "letters: 40 of 100, 2.0/s, 30 s left; at most 2/s",
+        "letters: 100 of 100, 3.3/s, 0 s left; at most 2/s",
+    ]
+
+
+def test_what_is_waited_for_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(cli.root, obj=Given()), progress.progress(stopwatch(0, 10, 10)) as tell:
+        tell.waits("the mail servers of \x1b[31m.example asked for a pause")
+        tell("letters", 1, 2)
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_with_json_nothing_is_told_of_limits_and_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(cli.root, obj=Given(json=True)), progress.progress(stopwatch(0, 10)) as tell:
+        tell.limited("2/s")
+        tell.waits("something")
+        tell("letters", 1, 2)
+    assert capsys.readouterr() == ("", "")
