@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.domain import Event, Go, Ready, Result, Stop
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
-from pipeline.send.spacing import FURTHEST, LATE
+from pipeline.send.spacing import FURTHEST
 from pipeline.send.work import BY, Sending
 from pipeline.store import budgets, lives
 from pipeline.store import send as store
@@ -49,8 +49,8 @@ def _give_new_slots(run: Sending, connection: Connection, now: datetime) -> None
 
     Where those have none soon (the relay asked us to slow down), they keep theirs: the relay waits for them.
     """
-    late = [letter for letter in run.under_way.values() if letter.asked and now - letter.slot > LATE]
-    if late and run.spacing.rate:
+    late = [letter for letter in run.under_way.values() if letter.asked and run.spacing.late(letter.slot, now)]
+    if late:
         slots = budgets.reserve(connection, run.shared, len(late), now, FURTHEST).slots
         for letter, slot in zip(sorted(late, key=lambda letter: letter.slot), slots, strict=False):
             letter.slot = slot

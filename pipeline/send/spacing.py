@@ -2,7 +2,7 @@
 
 A letter's slot is that of its dot: its envelope may be said before.  Where a relay is slow, slots pass while letters wait
 for it; once it answers they leave one by one at the pace of this worker, not all at once.  A slot that passed long ago is
-of no use any more: other workers have taken later ones since, so a letter that is `LATE` needs a new one.  A slot far in
+of no use any more: other workers have taken later ones since, so a letter that is late needs a new one.  A slot far in
 the future is that of a clock which was set back since: nobody waits for it.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 EARLY = timedelta(milliseconds=20)  # a dot may be committed so long before it is written: the edge keeps it until then
 FURTHEST = timedelta(seconds=5)  # no slot is given so far ahead
-LATE = timedelta(milliseconds=250)
+LATE = timedelta(milliseconds=100)  # or two letters of the pace, if that is longer
 CATCH_UP = 0.99  # of the time between two letters is kept where slots have passed
 
 
@@ -30,6 +30,10 @@ class Spacing:
             return at
         apart = min(timedelta(seconds=CATCH_UP / self.rate), FURTHEST)  # no relay is kept waiting for longer
         return max(at, self.last + apart)
+
+    def late(self, slot: datetime, now: datetime) -> bool:
+        """True if a slot passed so long ago that its letter needs a new one; without a pace none does."""
+        return bool(self.rate) and now - slot > max(LATE, timedelta(seconds=2 / self.rate))
 
     def due(
         self, slots: Iterable[tuple[datetime, int]], now: datetime

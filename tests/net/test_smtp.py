@@ -231,6 +231,25 @@ def test_nothing_is_written_before_go(sink: Sink) -> None:
     assert len(server.messages()) == 1
 
 
+def test_a_go_may_come_before_its_time_and_then_it_is_too_late_for_a_stop(sink: Sink) -> None:
+    server = sink()
+    with edge(settings_for(server, connections=2)) as wire:
+        wire.tell_all([letter(1), letter(2, "b@isp.example")])
+        ready: list[Answer] = []
+        while len(ready) < 2:
+            ready += wire.take(5)
+        wire.tell_all([Go(1, 0.4), Stop(1), Go(2, 0.2)])
+        results = collect(wire, 2)
+    assert [(result.letter_id, result.reply) for result in results] == [(2, 250), (1, 250)]
+    assert [kept.recipient for kept in server.messages()] == ["b@isp.example", TO]
+
+
+def test_a_connection_that_ends_before_the_time_of_a_go_ends_the_letter_without_its_dot(sink: Sink) -> None:
+    server = sink({TO: Rule("stall", "body", seconds=0.3)})  # and then it hangs up
+    [result] = hand_over(settings_for(server), letter(), decide=lambda ready: Go(ready.letter_id, 3600.0))
+    assert (result.stage, result.reply, result.dot_written) == ("data", 0, False)
+
+
 def test_stop_after_ready_delivers_nothing(sink: Sink) -> None:
     server = sink()
     results = hand_over(

@@ -64,3 +64,12 @@ def test_nobody_waits_for_a_slot_of_a_clock_that_was_set_back() -> None:
     assert spacing.due([(NOW, 1)], NOW) == ([(1, NOW)], None)
     earlier = NOW - timedelta(hours=1)
     assert spacing.due([(at(1000), 2)], earlier) == ([(2, earlier)], None)
+
+
+@pytest.mark.parametrize(
+    ("rate", "behind", "late"), [(50, 100, 0), (50, 101, 1), (5, 400, 0), (5, 401, 1), (0, 9_999, 0)]
+)
+def test_a_letter_is_late_100_ms_after_its_slot_or_two_letters_of_a_slow_pace(
+    rate: int, behind: int, late: int
+) -> None:
+    assert Spacing(float(rate)).late(NOW, at(behind)) == bool(late)
