@@ -22,6 +22,7 @@ from pipeline.store import many
 from pipeline.store.tables import budgets
 
 MICROSECOND = timedelta(microseconds=1)
+LONGEST_PAUSE = timedelta(minutes=10)  # that a budget of mail is put off for
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Ledger:
         """
         granted, wait, key = self._quota(limits, count, now)
         span = "day" if key else ""
-        starts = [(max(self._states[limit.key].next_at or now, now), limit) for limit in limits]
+        starts = [(self._free_at(limit, now, most_ahead), limit) for limit in limits]
         narrow = max(len(limits) - 1, 0) if narrow is None else narrow
         wide_start, slowest = max(starts[narrow:], key=lambda found: found[0], default=(now, None))
         start, blocking = max(starts[:narrow], key=lambda found: found[0], default=(now, None))
@@ -121,6 +122,14 @@ class Ledger:
         slots = tuple(wide_start + i * step for i in range(granted))
         self._take(limits, slots, now)
         return Reservation(slots, wait, key, span, slowest.interval)
+
+    def _free_at(self, limit: Limit, now: datetime, most_ahead: timedelta) -> datetime:
+        """Return when a limit has its next slot.  One of mail that lies too far away is of a clock that was set back."""
+        at = self._states[limit.key].next_at
+        if at is None or at <= now:
+            return now
+        furthest = max(limit.interval + most_ahead, LONGEST_PAUSE)
+        return now if limit.key.startswith("mail:") and at - now > furthest else at
 
     def _narrow(self, limit: Limit, start: datetime, granted: int, quota: tuple[datetime | None, str]) -> Reservation:
         if not granted:  # the day is used up, and longer than this slot is away
@@ -172,7 +181,8 @@ def reserve(
 
 
 def _used(state: _State, now: datetime) -> int:
-    return state.used if state.day == f"{now:%Y-%m-%d}" else 0
+    """Return how much of today's quota is used; what was counted for tomorrow, before a clock was set back, counts too."""
+    return state.used if state.day in (f"{now:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}") else 0
 
 
 def _locked(connection: Connection, keys: Collection[str], if_there: Collection[str] = ()) -> dict[str, _State]:

@@ -174,6 +174,14 @@ def test_a_quota_ends_at_midnight_utc_and_begins_anew(db: Database) -> None:
     assert len(ask(db, 9, EVENING + timedelta(seconds=0.5), limit).slots) == 5
 
 
+def test_a_clock_that_is_set_back_stops_nothing_and_gives_no_second_quota(db: Database, now: datetime) -> None:
+    pace, day = Limit("mail:all", per_hour=60), Limit("mail:relay:r.example", per_day=3)
+    for ahead in (timedelta(days=1), timedelta(0), timedelta(seconds=60)):
+        assert ask(db, 1, now + ahead, day, pace).slots == (now + ahead,)
+    assert ask(db, 1, now + timedelta(minutes=5), day, pace).key == day.key
+    assert ask(db, 1, now + timedelta(minutes=1), pace).wait is not None  # and the pace holds on
+
+
 def test_all_limits_of_an_act_are_taken_or_none(db: Database, now: datetime) -> None:
     day, pace = Limit("mail:all", per_day=4), Limit("mail:domain:isp.example", per_second=1.0)
     assert len(ask(db, 3, now, pace, day, ahead=timedelta(0)).slots) == 1
