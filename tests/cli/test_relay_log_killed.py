@@ -18,7 +18,7 @@ from pipeline.store.db import Database
 from tests.databases import ROOT
 from tests.seed import message_id, wave_of_letters
 
-LETTERS, KILLS = 60, 3
+LETTERS, KILLS = 75, 3
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
@@ -92,8 +92,10 @@ def test_kills_and_rotations_lose_no_line_and_count_none_twice(folder: Path, ins
         finally:
             process.kill()
             process.wait()
-        written += 15
-        log.rename(folder / f"mail.log.{KILLS - kill}")  # while nobody reads
+        written += 20
+        with log.open("a", encoding="utf-8") as stream:  # while nobody reads
+            stream.write("".join(lines(number) for number in range(written - 4, written + 1)))
+        log.rename(folder / f"mail.log.{KILLS - kill}")
         log.touch()
     process = follow(folder, log)
     try:
