@@ -1,12 +1,19 @@
 """`tocsin hold`, `tocsin release`, `tocsin holds`: the stop button, and what ends a stop."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
+from pipeline.audit.held import LETTERS, why_held
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Command, option
+from pipeline.cli.context import Ground
 from pipeline.cli.place import domain as domain_of
 from pipeline.cli.place import mailbox
-from pipeline.store import holds
+from pipeline.cli.saying import spoken
+from pipeline.store import brakes, campaigns, holds
+from pipeline.store.holds import PLACED_BY_PROGRAM
 
 campaign_option = option("--campaign", default="", metavar="NAME", help="Only this campaign.")
 wave_option = option("--wave", type=click.IntRange(min=1), metavar="NUMBER", help="Only this wave; with --campaign.")
@@ -93,7 +100,7 @@ def listing() -> None:
                 (
                     row["id"],
                     described(row["campaign"], row["wave"], row["mailbox"], row["domain"]),
-                    row["reason"],
+                    reason(row),
                     row["by"],
                     row["at"],
                 )
@@ -101,6 +108,50 @@ def listing() -> None:
             ],
         ),
     )
+    for row in found:
+        if next_step := after(row):
+            show.note(next_step)
+
+
+def reason(row: Mapping[str, Any]) -> str:
+    """Return why a hold was placed (store/holds.held): in a person's words, or in ours where the program placed it."""
+    said = why_held(row["code"], row["data"], row["reason"])
+    return row["reason"] if said is None else spoken(said)
+
+
+def after(row: Mapping[str, Any]) -> str:
+    """Return what to do about a hold that the program placed, empty for a person's."""
+    if why_held(row["code"], row["data"]) is None:
+        return ""
+    named = f"--campaign {row['campaign']}"
+    if row["code"] == LETTERS:
+        return words.text(
+            "Hold {id}: look at the answers, then let the wave go on: {command}",
+            id=row["id"],
+            command=f"tocsin send {row['campaign']} --wave {row['wave']} --go-on",
+        )
+    return words.text(
+        "Hold {id}: look into it first; letters that are judged after the release count anew: {command}",
+        id=row["id"],
+        command=f"tocsin release {named} --reason ...",
+    )
+
+
+def standing(ground: Ground, campaign: str) -> list[str]:
+    """Return what the program itself holds or warns of in a campaign, and what to do about it, as lines."""
+    with ground.db.read() as connection:
+        found = [
+            row for row in holds.held(connection) if row["campaign"] == campaign and row["by"] in PLACED_BY_PROGRAM
+        ]
+        warned = brakes.warnings(connection, [campaigns.by_name(connection, campaign).id])
+    lines = []
+    for row in found:
+        what = described(row["campaign"], row["wave"], row["mailbox"], row["domain"])
+        lines += [words.text("held by Tocsin itself, {what}: {reason}", what=what, reason=reason(row)), after(row)]
+    for row in warned:
+        why = why_held(f"brakes.{row['code']}", row["data"])
+        lines.append(words.text("a warning: {reason}", reason=spoken(why)))
+    return lines
 
 
 def named(campaign: str, wave: int | None, contact: str, domain: str) -> tuple[str, int, str, str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli import context, send_plan, show, words, work
+from pipeline.cli import context, first_letters, hold, send_plan, show, words, work
 from pipeline.cli.command import Command, given, option
 from pipeline.cli.context import Ground
 from pipeline.cli.progress import progress
@@ -31,31 +31,42 @@ from pipeline.store import lives, waves
     metavar="HASH",
     help="Only if the plan is still this one: its hash, or a file that --json wrote.",
 )
-def send(name: str, number: int | None, execute: bool, wanted: str) -> None:
+@option(
+    "--go-on", is_flag=True, help="You have looked at how the wave's first letters were answered: the others may leave."
+)
+def send(name: str, number: int | None, execute: bool, wanted: str, go_on: bool) -> None:
     """Send an approved wave, at the pace the limits allow.
 
     Without --execute nothing leaves: it prints the plan, which says what would go, what would not and why, the limits, when
     it would end, some letters, and a hash. With --plan the wave is sent only if its plan is still that one.
     In training mode letters to others than the guest list are withdrawn, never sent elsewhere.
+    A wave is held after its first letters: it is shown how they were answered, and with --go-on the others leave.
     """
     if not execute:
         with context.opened() as ground:
             plan = _plan(ground, name, number, wanted)
-        show.emit({"executed": False, **plan}, lambda: send_plan.told(plan))
+            first = _first_letters(ground, name, plan["wave"])
+            standing = hold.standing(ground, name)
+        data = {"executed": False, **plan, "first_letters": first}
+        show.emit(data, lambda: [*send_plan.told(plan), *first_letters.told(first), *standing])
         context.agreed(False, "")
         return
     with work.at_work() as bench:
         plan = _plan(bench.ground, name, number, wanted)
-        show.note("\n".join(send_plan.told(plan)))
+        first = _first_letters(bench.ground, name, plan["wave"])
+        show.note("\n".join([*send_plan.told(plan), *first_letters.told(first)]))
         if not context.agreed(execute, words.text("Send it now?")):
             show.emit({"executed": False, **plan}, list)
             return
         if wanted and not given().yes:  # a person has thought about it meanwhile
             plan = _plan(bench.ground, name, number, wanted)
-        _release(bench, name, plan["wave"])
+        _release(bench, name, plan["wave"], go_on)
         outcome = work.send(bench)
+        first = _first_letters(bench.ground, name, plan["wave"])
+        standing = hold.standing(bench.ground, name)
     data = {"executed": True, **plan, "sent": dict(outcome.tally), "left": outcome.left, "goes_on_at": outcome.wait}
-    show.emit(data, lambda: work.sent(outcome))
+    data["first_letters"] = first
+    show.emit(data, lambda: [*work.sent(outcome), *first_letters.told(first), *standing])
 
 
 def _plan(ground: Ground, name: str, number: int | None, wanted: str) -> dict[str, Any]:
@@ -84,9 +95,17 @@ def _may_leave(wave: dict[str, Any]) -> None:
     )
 
 
-def _release(bench: work.Bench, name: str, number: int) -> None:
-    """Release an approved wave: only from now on do its letters leave."""
+def _first_letters(ground: Ground, name: str, number: int) -> dict[str, Any] | None:
+    with ground.db.read() as connection:
+        return first_letters.waiting(connection, waves.find(connection, name, number)["id"])
+
+
+def _release(bench: work.Bench, name: str, number: int, go_on: bool) -> None:
+    """Release an approved wave, or let one go on after its first letters: only from now on do its letters leave."""
     by = bench.ground.by()
+    with bench.ground.db.read() as connection:
+        wave_id = waves.find(connection, name, number)["id"]
+    first_letters.decide(bench.ground, wave_id, go_on=go_on)
     with bench.ground.db.write() as connection:
         wave = waves.locked(connection, waves.find(connection, name, number)["id"])
         if wave["state"] == "approved":
