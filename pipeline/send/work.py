@@ -111,5 +111,10 @@ class Sending:
 
     @property
     def room(self) -> int:
-        """How many letters more may be under way."""
-        return MOST_FOR_EACH * self.settings.connections - len(self.under_way)
+        """How many letters may be claimed now.
+
+        One for each connection or none, as long as any is under way: a claim costs little more for many than for one.  No
+        connection is idle for it: until then each may have a letter in hand.
+        """
+        room = MOST_FOR_EACH * self.settings.connections - len(self.under_way)
+        return room if room >= self.settings.connections or not self.under_way else 0
