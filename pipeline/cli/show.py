@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TextIO
@@ -72,7 +72,7 @@ def _plain(value: object) -> object:
         return value.value
     if isinstance(value, set | frozenset):
         return sorted(value)
-    if isinstance(value, date | PurePath) or type(value).__module__ == "ipaddress":
+    if isinstance(value, date | time | PurePath) or type(value).__module__ == "ipaddress":
         return str(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
 
