@@ -1,5 +1,6 @@
 """A real Postfix's own log settles letters: taken, refused, put off, cut off before or after their end."""
 
+import json
 import os
 import shutil
 import signal
@@ -28,7 +29,12 @@ from pipeline.store import lives
 from pipeline.store import tables as t
 from pipeline.store.db import Database, rows
 from tests.seed import KEYS, body, wave_of_letters
+from tests.system import campaign
+from tests.system.campaign import Site, contact
+from tests.system.conftest import NewDatabase
+from tests.system.forked import Commands
 from tests.system.presence import needs
+from tests.system.test_kill import SEND
 from tests.system.test_postfix import DAEMONS, HOST, answers, configure
 
 OURS = (ip_network("10.0.0.0/8"),)  # the sink stands for the recipients' servers, although it is on loopback
@@ -153,3 +159,41 @@ def test_a_real_relays_log_says_what_became_of_every_letter(db: Database, relay:
     assert words[FULL_UP][:2] == ("deferred", "4.2.2")
     assert all(row["host"].startswith("127.0.0.1[127.0.0.1]:") for row in told)
     assert read(db, relay).new == 0
+
+
+def test_what_a_killed_sender_left_uncertain_is_settled_by_the_relays_log(
+    commands: Commands, new_approved: NewDatabase
+) -> None:
+    with campaign.site(commands, new_approved) as site:
+        killed_after_a_dot(site)
+        log = site.folder / "relay.json"
+        said = {"at": datetime.now(UTC).isoformat(), "status": "sent", "relay": "mx.isp.example[203.0.113.5]:25"}
+        lines = [
+            {**said, "message_id": kept.message_id, "recipient": kept.recipient, "reply": "250 Ok"}
+            for kept in site.town.mail.messages()
+        ]
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        moved = site.must("relay-log", "import", str(log), "--json").data["moved"]
+        arrived = {recipient for recipient, _ in site.sink()}
+        assert moved["accepted"] == len(arrived)
+        assert moved["handed"] >= 1
+        for row in site.query("SELECT recipient, state FROM letters"):
+            assert row["state"] == ("accepted" if row["recipient"] in arrived else "uncertain")
+        campaign.assert_events_tell_every_state(site)
+        told = site.must("who", contact(47)).out
+        assert "was accepted by their server, mx.isp.example[203.0.113.5]:25: 250 Ok." in " ".join(told.split())
+        assert site.must("relay-log", "import", str(log), "--json").data["new"] == 0
+
+
+def killed_after_a_dot(site: Site) -> None:
+    """Send, kill the sender once one mailbox's server has the letter and says nothing, and send what is left."""
+    site.town.mail.rules.rules = {contact(47): Rule("stall", "dot", keep=True)}
+    running = site.start(*SEND)
+    for _ in range(6_000):
+        if contact(47) in {recipient for recipient, _ in site.sink()}:
+            break
+        time.sleep(0.01)
+    running.kill()
+    site.town.mail.rules.rules = {}
+    site.must(*SEND)
+    assert site.letters()["uncertain"] >= 1
