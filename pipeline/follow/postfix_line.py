@@ -21,6 +21,7 @@ from pipeline.follow.relay_line import (
     Tried,
     clean,
     is_ours,
+    storable,
 )
 
 _SAID = re.compile(r"([0-9A-Za-z]{5,40}): (.*)", re.DOTALL)
@@ -47,7 +48,7 @@ AGENTS = frozenset({"smtp", "lmtp", "local", "virtual", "pipe", "error", "retry"
 def fact_of(at: datetime, host: str, program: str, said: str, ours: Collection[Network]) -> Fact | None:
     """Return what `program` (postfix/smtp, postfix-out/relay/smtp) of a host says, or None if it is nothing of ours."""
     instance, _, agent = clean(program, MAX_NAME).rpartition("/")
-    found = _SAID.match(said)
+    found = _SAID.match(storable(said))
     if not instance or found is None:
         return None
     relay = f"{clean(host, MAX_NAME)}/{instance.partition('/')[0]}"

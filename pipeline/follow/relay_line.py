@@ -112,6 +112,11 @@ def clean(text: str, most: int = MAX_WORDS) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())[:most]
 
 
+def storable(text: str) -> str:
+    """Return a text without what no database takes: NUL, and halves of surrogate pairs, which JSON may hold."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 def address_of(host: str) -> str:
     """Return the address in `name[address]:port`, or the text itself: `relay=` of Postfix, or what another log names."""
     _, bracket, rest = host.partition("[")

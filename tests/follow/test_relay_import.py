@@ -1,5 +1,6 @@
 """What a relay's log says moves our letters, once, on both databases."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -267,3 +268,20 @@ def test_the_place_is_kept_with_what_was_found_before_it(db: Database, now: date
     with db.read() as connection:
         assert store.place(connection, "here", "/var/log/mail.log") == Place("1:2", 300, b"h" * 32, now)
         assert store.place(connection, "there", "/var/log/mail.log") is None
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\u202e", "\U0010ffff", "%s", "'; --"])
+def test_what_no_database_takes_is_taken_out_of_lines(db: Database, now: datetime, odd: str) -> None:
+    letters_in(db, now, LetterState.HANDED)
+    entry = {"__REALTIME_TIMESTAMP": "1772357401000000", "_HOSTNAME": f"mx1{odd}"}
+    texts = [line.partition(" postfix/")[2].partition("[1]: ") for line in (named(), active(), tried(f"250 {odd} Ok"))]
+    texts += [
+        ("cleanup", "", f"AAAAAAAAAA: message-id=<{odd}x@y.example>"),
+        ("qmgr", "", f"BBBBBBBBBB: from=<{odd}>, size=1"),
+    ]
+    made = importing(db, now)
+    for agent, _, said in texts:
+        logged = {**entry, "SYSLOG_IDENTIFIER": f"postfix/{agent}", "MESSAGE": said}
+        made.take(reader(now), [json.dumps(logged).encode()])
+    assert state(db) == "accepted"
+    assert told(db)[1]["words"].isprintable()
