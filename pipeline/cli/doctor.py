@@ -10,6 +10,7 @@ import click
 from pipeline.cli import checks, context, show
 from pipeline.cli.command import Group, given, option
 from pipeline.cli.doctor_dns import dns
+from pipeline.cli.doctor_relay import relay as relay_
 from pipeline.cli.finding import SIGNS, Grade, lines, summary
 
 __all__ = ("SIGNS", "doctor")
@@ -35,3 +36,4 @@ def doctor(ctx: click.Context, relay: bool) -> None:
 
 
 doctor.add_command(dns)
+doctor.add_command(relay_)

@@ -4,6 +4,7 @@ Reads all of these; writes nothing.  The DNS, the relay and the pages that lette
 transaction.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from pipeline.cli import checks, doctor_dns
 from pipeline.cli.approvals import signers_file
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
+from pipeline.cli.doctor_relay import BACK, relay_name
 from pipeline.cli.finding import Finding, Grade
 from pipeline.config import Loaded
 from pipeline.domain import ConfigurationError, WaveState
@@ -39,6 +41,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
     with ground.db.read() as connection:
         letters = _letters(connection)
         said = golive.facts(connection, campaign.id, now - FRESH)
+        tested = golive.facts(connection, None, now - FRESH).get(BACK)
         suppressed = len(stops.listed(connection, stops.Stop.SUPPRESSION, now))
         people = [p for p in persons.everyone(connection) if p.role is persons.Role.APPROVER and p.disabled_at is None]
         open_waves = [
@@ -59,8 +62,9 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         links=links.troubles(_links(campaign, letters), _http(ground.loaded)),
         names=_by_code(found, Grade.FAIL),
         doubts=_by_code(found, Grade.WARN),
-        relay=f"{ground.loaded.settings.mail.relay.host}:{ground.loaded.settings.mail.relay.port}",
+        relay=relay_name(ground.loaded),
         relay_trouble=_relay(ground.loaded),
+        letter_is_back=_is_back(ground.loaded, tested),
         answers_known=log_is_read,
         stops=suppressed,
         approvers=len(people),
@@ -145,6 +149,12 @@ def _by_code(found: Iterable[Finding], grade: Grade) -> dict[str, str]:
 def _relay(loaded: Loaded) -> str:
     found = [finding for finding in checks.mail_relay(loaded) if finding.grade is Grade.FAIL]
     return " ".join(part for finding in found for part in (finding.what, finding.why) if part)
+
+
+def _is_back(loaded: Loaded, tested: Mapping[str, Any] | None) -> bool:
+    """True if the newest test letter that was read as it arrived came unchanged, over the relay of today."""
+    data = json.loads(tested["data"]) if tested is not None else {}
+    return data.get("sound") is True and data.get("relay") == relay_name(loaded)
 
 
 def _cap(loaded: Loaded) -> str:

@@ -82,20 +82,20 @@ async def connected(
     Returns the transport, the extensions offered (in lower case: pipelining, 8bitmime, smtputf8, dsn, size) and the
     version of TLS (empty: none).  Whoever gets it sets a protocol of its own at once.  Raises NotOpened.
     """
-    client, version = await _opened(settings, context)
+    client, version = await opened(settings, context)
     return cast(asyncio.Transport, client.transport), frozenset(client.esmtp_extensions), version
 
 
 async def greet(settings: RelaySettings) -> str:
     """Connect as for letters, say QUIT, and return the version of TLS (empty: none).  Raises NotOpened."""
-    client, version = await _opened(settings, tls_context(settings))
+    client, version = await opened(settings, tls_context(settings))
     with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
         await client.quit(timeout=min(settings.timeout, 5.0))
-    _drop(client)
+    drop(client)
     return version
 
 
-async def _opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tuple[aiosmtplib.SMTP, str]:
+async def opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tuple[aiosmtplib.SMTP, str]:
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -127,14 +127,14 @@ async def _opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tu
             raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
         return client, version
     except (aiosmtplib.SMTPException, OSError) as error:
-        _drop(client)
-        raise NotOpened(stage, _reply_of(error, settings)) from error
+        drop(client)
+        raise NotOpened(stage, reply_to(error, settings)) from error
     except BaseException:
-        _drop(client)
+        drop(client)
         raise
 
 
-def _drop(client: aiosmtplib.SMTP) -> None:
+def drop(client: aiosmtplib.SMTP) -> None:
     if client.transport is not None:
         cast(asyncio.Transport, client.transport).abort()  # to close TLS politely could take its 30 s
     client.close()
@@ -144,7 +144,7 @@ def _literal(address: str) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _reply_of(error: Exception, settings: RelaySettings) -> Reply:
+def reply_to(error: Exception, settings: RelaySettings) -> Reply:
     """Return the reply inside an exception of aiosmtplib, without any echo of the password."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         code, text = error.code, str(error.message)

@@ -47,6 +47,7 @@ class Facts:
     doubts: Mapping[str, str]
     relay: str
     relay_trouble: str
+    letter_is_back: bool
     answers_known: bool
     stops: int
     approvers: int
@@ -86,6 +87,7 @@ def _items(facts: Facts) -> Iterable[Item]:
     yield _links(facts.links)
     yield _names(facts)
     yield _judged("relay", bool(facts.relay_trouble), {"relay": facts.relay, "why": facts.relay_trouble}, facts.relay)
+    yield _judged("letter", not facts.letter_is_back)
     yield Item("answers", Mark.OK if facts.answers_known else Mark.WORD)
     yield Item("stops", Mark.OK if facts.stops else Mark.WORD, {"count": facts.stops})
     people = {"count": facts.approvers, "needed": facts.needed}

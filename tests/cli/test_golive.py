@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.config import load
 from pipeline.config_text import example
 from pipeline.sandbox.mail_server import serve
 from pipeline.sandbox.thread import in_thread
+from pipeline.store import golive as golive_facts
 from pipeline.store import tables as t
 from pipeline.store import waves
 from pipeline.store.db import Database
@@ -95,6 +97,9 @@ def ready(db: Database, tocsin: Tocsin, folder: Path, pages: str, relay: int, na
         ran = tocsin("person", "add", name, "--role", role, "--password", stdin=f"{PASSWORD}\n")
         assert ran.code == 0, ran.err
     assert tocsin("campaign", "create", NAME, "--as", "dora").code == 0
+    with db.write() as connection:
+        data = {"relay": f"127.0.0.1:{relay}", "sound": True}
+        golive_facts.say(connection, None, "relay.back", "", datetime.now(UTC), "person:1", data)
     for item in SAID:
         tocsin("campaign", "golive", NAME, "--say", item, "--reason", "as it is", "--as", "dora")
 
@@ -291,6 +296,22 @@ def test_what_the_settings_lack_is_named(tocsin: Tocsin, folder: Path) -> None:
     for item, line in lacking.items():
         with without(folder, line):
             assert marks(golive(tocsin))[item] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("relay_of_then", "sound", "age"), [("", True, 8), ("other.example:25", True, 0), ("", False, 0)]
+)
+def test_a_test_letter_counts_if_it_came_back_unchanged_over_this_relay_within_a_week(
+    db: Database, tocsin: Tocsin, ready: None, relay: int, relay_of_then: str, sound: bool, age: int
+) -> None:
+    then = datetime.now(UTC) - timedelta(days=age)
+    with db.write() as connection:
+        data = {"relay": relay_of_then or f"127.0.0.1:{relay}", "sound": sound}
+        if age:
+            connection.exec_driver_sql("DROP TRIGGER golive_facts_no_delete")
+            connection.execute(t.golive_facts.delete().where(t.golive_facts.c.item == "relay.back"))
+        golive_facts.say(connection, None, "relay.back", "", then, "person:1", data)
+    assert marks(golive(tocsin))["letter"] == "fail"
 
 
 @pytest.mark.usefixtures("ready")

@@ -1,0 +1,73 @@
+"""Try the relay: connect as sending does, say what it offers, and hand over one test letter if there is one.
+
+Writes: nothing but what the relay does with that letter.  Repeating it sends the letter again: whoever calls has written
+down before that it goes.  Standards: RFC 5321, RFC 3207, RFC 4954.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from pipeline.net.edge import alone
+from pipeline.net.smtp_session import NotOpened, RelaySettings, drop, opened, reply_to, tls_context
+from pipeline.net.smtp_wire import Reply, cleaned
+
+MOST_EXTENSIONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the relay offers (in capitals, with its parameters), how the connection is encrypted (empty: not), whether we
+    logged in, and its answer to the letter, None if there was none."""
+
+    extensions: Mapping[str, str]
+    tls: str
+    cipher: str
+    certificate_sha256: str
+    logged_in: bool
+    reply: Reply | None
+
+
+def trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None = None) -> Trial:
+    """Try the relay; `letter`: envelope sender, recipient, bytes.  Raises NotOpened, ConfigurationError."""
+    return alone(_trial(settings, letter))
+
+
+async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None) -> Trial:
+    client, version = await opened(settings, tls_context(settings))
+    try:
+        socket = client.get_transport_info("ssl_object")
+        certificate = socket.getpeercert(binary_form=True) if socket is not None else None
+        return Trial(
+            extensions=_extensions(client.esmtp_extensions),
+            tls=version,
+            cipher=str((socket.cipher() or ("",))[0]) if socket is not None else "",
+            certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
+            logged_in=bool(settings.username),
+            reply=await _handed(client, settings, *letter) if letter is not None else None,
+        )
+    finally:
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
+            await client.quit(timeout=min(settings.timeout, 5.0))
+        drop(client)
+
+
+async def _handed(client: aiosmtplib.SMTP, settings: RelaySettings, sender: str, recipient: str, data: bytes) -> Reply:
+    try:
+        _, text = await client.sendmail(sender, [recipient], data, timeout=settings.timeout)
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        return reply_to(error.recipients[0], settings)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return reply_to(error, settings)
+    return Reply(250, "", cleaned(text))
+
+
+def _extensions(offered: Mapping[str, str]) -> dict[str, str]:
+    named = sorted(offered.items())[:MOST_EXTENSIONS]
+    return {cleaned(name).upper()[:40]: cleaned(value)[:200] for name, value in named}
+
+
+__all__ = ("NotOpened", "Trial", "trial")
