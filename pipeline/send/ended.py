@@ -51,7 +51,7 @@ def _give_new_slots(run: Sending, connection: Connection, now: datetime) -> None
     """
     late = [letter for letter in run.under_way.values() if letter.asked and run.spacing.late(letter.slot, now)]
     if late:
-        slots = budgets.reserve(connection, run.shared, len(late), now, FURTHEST).slots
+        slots = budgets.reserve(connection, run.shared, len(late), now, FURTHEST, narrow=0).slots
         for letter, slot in zip(sorted(late, key=lambda letter: letter.slot), slots, strict=False):
             letter.slot = slot
 

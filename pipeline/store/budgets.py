@@ -171,11 +171,16 @@ class Ledger:
 
 
 def reserve(
-    connection: Connection, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta
+    connection: Connection,
+    limits: Sequence[Limit],
+    count: int,
+    now: datetime,
+    most_ahead: timedelta,
+    narrow: int | None = None,
 ) -> Reservation:
     """Take up to `count` acts from every limit at once, narrowest first, and write that down (Ledger.reserve)."""
     ledger = Ledger(connection, limits)
-    reservation = ledger.reserve(limits, count, now, most_ahead)
+    reservation = ledger.reserve(limits, count, now, most_ahead, narrow)
     ledger.write()
     return reservation
 

@@ -67,6 +67,16 @@ def test_a_wide_pace_holds_for_acts_that_narrow_ones_delay(db: Database, now: da
     assert_paced(slots, 1.0)
 
 
+def test_of_several_wide_budgets_slots_are_taken_ahead_in_each(db: Database, now: datetime) -> None:
+    relay, wide = Limit("mail:relay:r.example", 1.0), Limit("mail:all", 4.0)
+    for seconds in (0, 1, 2):
+        with db.write() as connection:
+            assert reserve(connection, [relay, wide], 1, now, AHEAD, narrow=0).slots == (
+                now + timedelta(seconds=seconds),
+            )
+    assert ask(db, 1, now, relay, wide).slots == ()  # as a narrow one it is waited for
+
+
 def test_what_is_refused_says_when_to_ask_again_and_then_it_is_granted(db: Database, now: datetime) -> None:
     limit = Limit("mail:all", 2.0)
     first = ask(db, 50, now, limit, ahead=timedelta(seconds=1))
