@@ -8,7 +8,7 @@ import hashlib
 import heapq
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,23 +150,35 @@ def _forecast(
 ) -> None:
     """Add the limits in force, what is spent of them, which countries' windows are shut, and the earliest end."""
     paces, campaign, warm_up = settings.paces, wave["campaign_id"], settings.paces.warm_up
-    counts: Counter[Limit] = Counter()
-    for domain, letters in made.domains.items():
-        known = made.known.get(domain)
-        group = known.mx_group if known is not None else domain
-        for limit in pace.limits(paces, settings.relay, domain, group, campaign):
-            counts[limit] += letters
     every = pace.limits(paces, settings.relay, "*", "*", campaign)
     groups = [rates.limit(f"mail:mx:{group}") for group, rates in sorted(paces.mx_groups.items())]
     made.limits = [*every[:2], *groups, *every[2:]]
     made.box_every, made.warm_up = paces.box_every, warm_up
-    made.spent = {key: Spent(*row) for key, row in store.spent(connection, [limit.key for limit in counts]).items()}
+    made.spent = {key: Spent(*row) for key, row in store.spent(connection, "mail:", now).items()}
     today = warmup.day(mail_domains.first_left(connection, settings.relay), now) if warm_up else 0
     made.cap = warmup.cap(warm_up, today)
     caps = {f"mail:relay:{settings.relay}": lambda days: warmup.cap(warm_up, today + days)}
-    made.end = forecast.end(counts.items(), made.spent, now, caps)
+    made.end = forecast.end(_counts(made, settings, campaign), made.spent, now, caps)
     opens = {country: windows.opens_at(country, now, settings.window) for country in made.countries}
     made.shut = {country: at for country, at in opens.items() if at is not None}
     open_until = now + windows.time_needed(made.countries, settings.rate, now, settings.window)
     if open_until > made.end.at:
         made.end = End(open_until, "window")
+
+
+def _counts(made: SendPlan, settings: SendSettings, campaign_id: int) -> Iterator[tuple[Limit, int]]:
+    """Yield the limits that may decide, with how many letters each has.  Pure.
+
+    Of many domains under the same rates, and of many providers, the one with the most letters decides, unless others are
+    waited for already.
+    """
+    paces, groups = settings.paces, Counter[str]()
+    for domain, letters in made.domains.items():
+        known = made.known.get(domain)
+        groups[known.mx_group if known is not None else domain] += letters
+    yield from ((limit, len(made.going)) for limit in pace.limits(paces, settings.relay, "", "", campaign_id)[2:])
+    for place, kind, counts in ((0, "mail:domain:", made.domains), (1, "mail:mx:", groups)):
+        deciding = {name for name, _ in counts.most_common(1)}
+        deciding |= {name for name in counts if kind + name in made.spent or name in paces.mx_groups}
+        for name in deciding:
+            yield pace.limits(paces, settings.relay, name, name, campaign_id)[place], counts[name]

@@ -4,16 +4,16 @@ Reads: letters, holds, budgets.  Writes: the state of a letter that a person set
 kept text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety
 from pipeline.store import events, lives
-from pipeline.store.db import chunks, rows
+from pipeline.store.db import rows
 from pipeline.store.send import DUE, Due, held_among
 from pipeline.store.tables import attempts, budgets, contacts, letters, notices
 
@@ -74,10 +74,14 @@ def _due(row: dict[str, Any]) -> Due:
     )
 
 
-def spent(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[datetime | None, str, int]]:
-    """Return what is stored of budgets: {key: (next slot, UTC day, acts of that day)}; nothing is locked."""
+def spent(connection: Connection, kind: str, now: datetime) -> dict[str, tuple[datetime | None, str, int]]:
+    """Return what is stored of the budgets in use of a kind, such as `mail:`: {key: (next slot, day, acts of that day)}.
+
+    In use are those that have no slot now, or that have seen acts today; nothing is locked.
+    """
     query = select(budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
-    found = (row for some in chunks(keys) for row in connection.execute(query.where(budgets.c.key.in_(some))))
+    today = and_(budgets.c.day == f"{now:%Y-%m-%d}", budgets.c.used > 0)
+    found = connection.execute(query.where(budgets.c.key.startswith(kind), or_(budgets.c.next_at > now, today)))
     return {row.key: (row.next_at, row.day, row.used) for row in found}
 
 

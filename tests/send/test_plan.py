@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
+from pipeline.send.forecast import End
+from pipeline.send.pace import Pace, Rates
 from pipeline.send.plan import SendPlan, plan
 from pipeline.send.run import SendSettings
-from pipeline.store import holds, waves, workers
+from pipeline.store import holds, mail_domains, waves, workers
 from pipeline.store import tables as t
 from pipeline.store.db import Database
+from pipeline.store.mail_domains import MailDomain
 from tests.seed import wave_of_letters
 from tests.send.conftest import letters
 
@@ -119,3 +122,46 @@ def test_a_letter_that_is_tried_again_is_in_the_plan(db: Database, now: datetime
         connection.execute(update(t.attempts).values(started_at=now))
     made = planned(db, wave, now)
     assert (len(made.going), made.later) == (2, 1)
+
+
+def test_the_domain_with_the_most_letters_decides_or_one_that_is_waited_for(db: Database, now: datetime) -> None:
+    wave = wave_of_letters(db, now, 6)
+    paced = replace(SETTINGS, per_domain_rate=0.1)
+    with db.write() as connection:
+        for number in (1, 2, 3):
+            mailbox = update(t.contacts).where(t.contacts.c.id == number)
+            connection.execute(mailbox.values(mailbox=f"box{number}@isp5.example"))
+    assert planned(db, wave, now, paced).end == End(now + timedelta(seconds=30), "mail:domain:isp5.example")
+    with db.write() as connection:
+        later = {"key": "mail:domain:isp6.example", "next_at": now + timedelta(minutes=1)}
+        connection.execute(insert(t.budgets).values(**later))
+    assert planned(db, wave, now, paced).end == End(now + timedelta(minutes=1), "mail:domain:isp6.example")
+
+
+def test_a_provider_with_a_limit_of_its_own_decides_over_all_its_domains(db: Database, now: datetime) -> None:
+    wave = wave_of_letters(db, now, 6)
+    with db.write() as connection:
+        for number in (1, 2, 3):
+            answer = MailDomain(f"isp{number}.example", "big", "mx", now, now + timedelta(days=1))
+            mail_domains.keep(connection, [answer])
+    paced = replace(SETTINGS, pace=Pace(mx_groups={"big": Rates(per_hour=60)}))
+    made = planned(db, wave, now, paced)
+    assert made.end == End(now + timedelta(minutes=2), "mail:mx:big")
+    assert "mail:mx:big" in [limit.key for limit in made.limits]
+
+
+def test_a_domain_that_takes_no_mail_withholds_its_letters(db: Database, now: datetime) -> None:
+    wave = wave_of_letters(db, now, 2)
+    with db.write() as connection:
+        for number, until in ((1, now + timedelta(hours=1)), (2, now)):  # the second answer is no longer good
+            answer = MailDomain(f"isp{number}.example", "", "null_mx", now, until)
+            mail_domains.keep(connection, [answer])
+    assert planned(db, wave, now).withheld == {("no_mail", "no_mail"): 1}
+
+
+def test_a_warm_up_allows_each_day_what_its_plan_says(db: Database, now: datetime) -> None:
+    wave = wave_of_letters(db, now, 8)
+    made = planned(db, wave, now, replace(SETTINGS, pace=Pace(warm_up={1: 2, 2: 3, 4: 0})))
+    midnight = now.replace(hour=0) + timedelta(days=2)  # 2 today, 3 tomorrow, and the last 3 on the third day
+    assert made.end == End(midnight, "mail:relay:relay")
+    assert made.cap == 2

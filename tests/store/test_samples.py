@@ -52,7 +52,15 @@ def test_a_subject_is_read_as_its_reader_sees_it(db: Database, now: datetime, su
 
 def test_what_is_spent_of_budgets_is_read_and_not_made(db: Database, now: datetime) -> None:
     with db.write() as connection:
-        later = now + timedelta(seconds=3)
-        connection.execute(insert(t.budgets).values(key="mail:all", next_at=later, day="2026-03-01", used=7))
-        assert letters.spent(connection, ["mail:all", "mail:relay:r"]) == {"mail:all": (later, "2026-03-01", 7)}
-        assert letters.spent(connection, []) == {}
+        later, today = now + timedelta(seconds=3), f"{now:%Y-%m-%d}"
+        stored = [
+            {"key": "mail:all", "next_at": later, "day": "2026-02-28", "used": 7},
+            {"key": "mail:relay:r", "next_at": now, "day": today, "used": 1},
+            {"key": "mail:relay:old", "next_at": now, "day": "2026-02-28", "used": 7},
+            {"key": "rdap:r", "next_at": later, "day": today, "used": 1},
+        ]
+        connection.execute(insert(t.budgets), stored)
+        assert letters.spent(connection, "mail:", now) == {
+            "mail:all": (later, "2026-02-28", 7),
+            "mail:relay:r": (now, today, 1),
+        }
