@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety
 from pipeline.store import events, lives
 from pipeline.store.db import rows
-from pipeline.store.send import DUE, Due, held_among
+from pipeline.store.send import DUE, Due, held_among, noticed
 from pipeline.store.tables import attempts, budgets, contacts, letters, notices
 
 STILL_UNDER_WAY = timedelta(minutes=10)  # after its final dot; RFC 5321 4.5.3.2.6
@@ -101,6 +101,8 @@ def reference_of(connection: Connection, letter_id: int) -> str:
 def settle(connection: Connection, letter_id: int, event: Event, reason: str, now: datetime, by: str) -> None:
     """Move an uncertain letter by a person's word; one that is to be sent again is due at once.
 
+    The cases in one that arrived are NOTICED, as those of every letter that was handed over.
+
     Raises NotFound if there is no such letter, ForbiddenMove if it is not uncertain, RefusedBySafety if it is to be sent
     again while its last attempt may still be under way.
     """
@@ -110,6 +112,8 @@ def settle(connection: Connection, letter_id: int, event: Event, reason: str, no
     values = {"due_at": now} if event is Event.LETTER_RESEND else {}
     kept = {"reason": events.keep_text(connection, "reason", reason, now)}
     lives.advance(connection, [letter_id], event, now, by, why="asked", data=lambda _: kept, values=values)
+    if event is Event.LETTER_HANDED:
+        noticed(connection, [letter_id], now, by)
 
 
 def _nothing_under_way(connection: Connection, letter_id: int, now: datetime) -> None:

@@ -43,6 +43,17 @@ def test_a_settled_letter_keeps_its_reason_beside_the_log(
         assert told(connection, event.value) == [REASON]
 
 
+@pytest.mark.parametrize(("event", "state"), [(Event.LETTER_HANDED, "noticed"), (Event.LETTER_REFUSED, "resolved")])
+def test_the_cases_of_a_letter_that_arrived_by_a_persons_word_are_noticed(
+    db: Database, now: datetime, event: Event, state: str
+) -> None:
+    wave_of_letters(db, now, 1, cases=2)
+    with db.write() as connection:
+        connection.execute(t.letters.update().values(state=LetterState.UNCERTAIN.value, due_at=None))
+        letters.settle(connection, 1, event, REASON, now, "person:1")
+        assert list(connection.execute(select(t.cases.c.state)).scalars()) == [state, state]
+
+
 def test_only_an_uncertain_letter_that_exists_is_settled(db: Database, now: datetime) -> None:
     wave_of_letters(db, now, 1)
     with db.write() as connection:
