@@ -5,7 +5,9 @@ after another one's dot.  The relay is a script of this file: the sandbox's is t
 receive a message, and nobody's breaks TLS in mid-sentence.
 """
 
+import asyncio
 import contextlib
+import select
 import shutil
 import socket
 import ssl
@@ -19,7 +21,8 @@ from typing import NoReturn
 import pytest
 
 from pipeline.domain import Go, Ready, Result, Send
-from pipeline.net.smtp import RelaySettings, edge
+from pipeline.net.edge import Questions, quick_loop
+from pipeline.net.smtp import Answer, Message, RelaySettings, _Relay, edge
 from tests.system.presence import needs
 
 COMMANDS = ["mail", "rcpt", "data", "dot"]
@@ -299,3 +302,52 @@ def test_where_tls_breaks_nothing_is_believed_that_was_not_read(start: Start, tl
     assert found[2] == unknown if at == "dot" else found[2] in [(command, 0, False) for command in COMMANDS[:3]]
     assert found[3] == FINE
     assert relay.kept == [1, 3]
+
+
+@pytest.mark.parametrize("loop", [quick_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def test_what_the_relay_said_before_a_dot_is_read_before_the_dot_is_written(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """A reply that lies unread when the dot leaves would be taken for the answer to it."""
+    received: list[bytes] = []
+    accepted: list[socket.socket] = []
+
+    def converse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        accepted.append(connection)
+        with connection:
+            for reply in (b"220 hi", b"250 hello", b"250 from", b"250 to", b"354 go on"):
+                connection.sendall(reply + b"\r\n")
+                received.append(connection.recv(4096))
+
+    async def main(port: int) -> list[Result]:
+        results: list[Result] = []
+
+        def answer(said: Answer) -> None:
+            if isinstance(said, Ready):  # nothing is read in this turn of the loop
+                accepted[0].sendall(b"250 2.0.0 As if it were kept\r\n")
+                [line] = handed._lines
+                assert select.select([line._transport.get_extra_info("socket").fileno()], [], [], 20)[0]
+                handed._take(Go(said.letter_id))
+            else:
+                results.append(said)
+
+        settings = RelaySettings("127.0.0.1", port, tls="none", ehlo_name="out.agency.example", backoff=0.01)
+        handed = _Relay(settings, None, answer)
+        questions: Questions[Message] = asyncio.Queue()
+        questions.put_nowait([Send(1, 1, "v1@agency.example", "abuse@isp.example", b"Subject: x\r\n\r\nHello\r\n")])
+        work = asyncio.create_task(handed.work(questions))
+        while not results:
+            await asyncio.sleep(0.01)
+        questions.put_nowait([None])
+        await work
+        return results
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=converse, args=(listener,))
+        thread.start()
+        with asyncio.Runner(loop_factory=loop) as runner:
+            [result] = runner.run(main(listener.getsockname()[1]))
+        thread.join()
+    assert (result.stage, result.dot_written) == ("data", False)
+    assert b"Hello" not in b"".join(received)
