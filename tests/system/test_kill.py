@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from pipeline.domain import LetterState
 from pipeline.sandbox.mail_rules import Rule
+from pipeline.store.tables import letters
 from tests.ran import Ran
 from tests.soak import KILLS
 from tests.system import campaign
@@ -208,7 +210,12 @@ def test_kills_at_random_moments_lose_nothing_and_send_nothing_twice(
 
 
 def kill_with_one_letter_open(site: Site, rule: Rule, hangs: Callable[[Site], bool]) -> None:
-    """Send until every letter but one has arrived, which hangs as `rule` says, and kill it once it does."""
+    """Send until every letter but one has arrived, which hangs as `rule` says, and kill it once it does.
+
+    It is the last to leave: the commands of a later one would stand behind its dot, and hang with it.
+    """
+    with site.db.write() as connection:
+        connection.execute(update(letters).where(letters.c.recipient == contact(47)).values(send_order=2**62))
     site.town.mail.rules.rules = {contact(47): rule}
     running = site.start(*SEND)
     site.until(campaign.ONE_OPEN)
