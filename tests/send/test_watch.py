@@ -177,14 +177,15 @@ def test_letters_that_come_back_count_as_refused(db: Database, post: Any) -> Non
 
 
 def test_a_complaint_that_a_person_wrote_down_counts_when_it_came_after_the_letter(db: Database, post: Any) -> None:
-    def complain(n: int) -> None:
-        values = {"mailbox": f"abuse@isp{n}.example", "reason": "complaint", "by": "person:1", "at": p.clock()}
+    def complain(n: int, **more: Any) -> None:
+        values = {"mailbox": f"abuse@isp{n}.example", "reason": "complaint", "by": "person:1", "at": p.clock(), **more}
         with db.write() as connection:
             connection.execute(insert(t.suppressions).values(**values))
 
     with post() as p:
         wave_of_letters(db, p.clock(), 12)
         complain(12)  # before any letter: it is not sent to them
+        complain(11, lifted_at=p.clock())  # before the letter, and settled with them
         p.clock.now += timedelta(minutes=1)
         p.send(db, settings=settings(p))
         assert placed(db) == []
