@@ -56,7 +56,9 @@ def measures(counted: Figures, further: Further, budgets: Iterable[Budget], now:
         for worker, planner, at in further.heartbeats[:MOST]
     ]
     yield Measure("worker_heartbeat_timestamp_seconds", "The last heartbeat of each worker that has not ended.", beats)
-    sealed = [({}, further.last_seal.timestamp())] if further.last_seal is not None else []
+    sealed: list[tuple[Labels, float]] = []
+    if further.last_seal is not None:
+        sealed.append(({}, further.last_seal.timestamp()))
     yield Measure("last_seal_timestamp_seconds", "When the event log was sealed last.", sealed)
 
 
