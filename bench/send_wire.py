@@ -87,11 +87,13 @@ def ours(port: int, letters: Sequence[Send], connections: int = SESSIONS) -> flo
     began = time.perf_counter()
     with edge(port, connections) as relay:
         answers: Sequence[Ready | Result] = ()
-        while ended < len(letters):
+        while True:
             results = [answer for answer in answers if isinstance(answer, Result)]
             if any(result.reply != 250 for result in results):
                 raise RuntimeError(f"a letter was not taken: {results}")
             ended, room = ended + len(results), room + len(results)
+            if ended == len(letters):
+                break
             following = [letter for _, letter in zip(range(room), left, strict=False)]
             room -= len(following)
             gos = [Go(answer.letter_id) for answer in answers if isinstance(answer, Ready)]
