@@ -85,6 +85,24 @@ def wave_of_letters(
     return wave
 
 
+def approve(db: Database, wave: int, now: datetime) -> None:
+    """Seal a planned wave and have it approved by the system's user, as training mode allows."""
+    with db.write() as connection:
+        waves.seal_manifest(connection, wave, now, "tocsin")
+        waves.record(
+            connection,
+            waves.by_id(connection, wave),
+            accepted=True,
+            by="system:test",
+            person_id=None,
+            method="training",
+            signature="",
+            reason="",
+            now=now,
+        )
+        waves.approve(connection, waves.by_id(connection, wave), now, "system:test")
+
+
 def reject(connection: Connection, wave: int, reason: str, now: datetime, by: str = "person:2") -> None:
     """Keep a person's No to a wave."""
     waves.record(

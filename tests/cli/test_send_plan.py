@@ -14,7 +14,7 @@ from pipeline.store import holds, waves
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests.cli.conftest import CONFIG, Tocsin
-from tests.seed import wave_of_letters
+from tests.seed import approve, wave_of_letters
 
 SETTINGS = """\
 [mail]
@@ -37,20 +37,7 @@ def wave(installed: Database, folder: Path) -> int:
 
 def approved(db: Database, count: int = 12, cases: int = 2) -> int:
     wave_id = wave_of_letters(db, NOW, count, cases=cases, state=WaveState.PLANNED)
-    with db.write() as connection:
-        waves.seal_manifest(connection, wave_id, NOW, "tocsin")
-        waves.record(
-            connection,
-            waves.by_id(connection, wave_id),
-            accepted=True,
-            by="system:test",
-            person_id=None,
-            method="training",
-            signature="",
-            reason="",
-            now=NOW,
-        )
-        waves.approve(connection, waves.by_id(connection, wave_id), NOW, "system:test")
+    approve(db, wave_id, NOW)
     return wave_id
 
 

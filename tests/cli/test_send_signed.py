@@ -10,12 +10,11 @@ from sqlalchemy import func, select
 from pipeline.domain import WaveState
 from pipeline.sandbox.mail_server import serve
 from pipeline.sandbox.thread import in_thread
-from pipeline.store import waves
 from pipeline.store.db import Database
 from pipeline.store.tables import events
 from tests.cli.conftest import CONFIG, Tocsin
 from tests.sealed import chain, heads_again
-from tests.seed import wave_of_letters
+from tests.seed import approve, wave_of_letters
 from tests.send.signers import DOMAIN, ed25519, passes, pem, rsa, signers
 
 SETTINGS = f"""\
@@ -38,20 +37,7 @@ guests = [".example"]
 def approved(db: Database, now: datetime) -> None:
     """Make a wave of two letters that somebody has approved."""
     wave_id = wave_of_letters(db, now, 2, state=WaveState.PLANNED)
-    with db.write() as connection:
-        waves.seal_manifest(connection, wave_id, now, "tocsin")
-        waves.record(
-            connection,
-            waves.by_id(connection, wave_id),
-            accepted=True,
-            by="system:test",
-            person_id=None,
-            method="training",
-            signature="",
-            reason="",
-            now=now,
-        )
-        waves.approve(connection, waves.by_id(connection, wave_id), now, "system:test")
+    approve(db, wave_id, now)
 
 
 @pytest.fixture
