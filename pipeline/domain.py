@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 Address = IPv4Address | IPv6Address
 Clock = Callable[[], datetime]  # aware, UTC; handed down by the command line
@@ -520,8 +520,43 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection to a relay, as far as it came about; what is not known is empty.
+
+    `at`: when it was begun.  `address`: the relay's.  `extensions`: one line, those of the EHLO that counts.  `tls` is the
+    version, `certificate` the SHA-256 of the relay's, in hexadecimal.
+    """
+
+    relay: str
+    at: datetime
+    address: str = ""
+    greeting: str = ""
+    extensions: str = ""
+    tls: str = ""
+    cipher: str = ""
+    certificate: str = ""
+
+
+class Said(NamedTuple):
+    """What a relay said to one command of a letter, `milliseconds` after the first one was written.
+
+    `code` 0: it said nothing that could be understood, and `text` says why.  The command "moved": what had been said of the
+    letter was taken back before the relay came to it, and was said again on another connection; the time begins anew.
+    """
+
+    command: str
+    milliseconds: int
+    code: int
+    enhanced: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """How a transaction ended: where (connect, tls, ehlo, auth, mail, rcpt, data, dot), and with which reply (0: none)."""
+    """How a transaction ended: where (connect, tls, ehlo, auth, mail, rcpt, data, dot), and with which reply (0: none).
+
+    A transport without a dialogue knows neither `connection` nor what was `said`.
+    """
 
     letter_id: int
     attempt_id: int
@@ -532,6 +567,8 @@ class Result:
     dot_written: bool
     relay: str = ""
     tls: str = ""
+    connection: Connected | None = None
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
