@@ -68,10 +68,14 @@ def signers_file(loaded: Loaded) -> Path:
 
 
 def bound(loaded: Loaded, connection: Connection, campaign_id: int) -> bytes:
-    """Return what going live binds to: the campaign's settings and those of mail, as they are now."""
+    """Return what going live binds to: the campaign's settings and those of mail, as they are now.
+
+    The brakes and the pause after the first letters are among them: nobody takes them off alone from a live campaign.
+    """
     mail = loaded.settings.mail
     relay = mail.relay.model_dump(mode="json", include={"host", "port", "tls", "ca_file", "username", "source_address"})
     said = {"relay": relay, "dkim": mail.dkim.model_dump(mode="json"), "sender": mail.sender}
+    said |= {"brakes": mail.brakes.model_dump(mode="json"), "canary": mail.canary.model_dump(mode="json")}
     return golive.binding(connection, campaign_id, said)
 
 

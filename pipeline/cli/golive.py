@@ -212,7 +212,14 @@ def sentence(item: Item) -> str:
     """Return what was found of an item, in the reader's language."""
     if item.values.get("said"):
         return words.text("settled by a person's word")
-    return words.text(WORDS["found"][f"{item.code}.{item.mark.value}"], **item.values)
+    values = {name: _value(name, value) for name, value in item.values.items()}
+    return words.text(WORDS["found"][f"{item.code}.{item.mark.value}"], **values)
+
+
+def _value(name: str, value: object) -> object:
+    if name == "brakes" and isinstance(value, tuple):
+        return ", ".join(said("brake", brake) for brake in value)
+    return words.figure(100 * value) if name == "share" and isinstance(value, float) else value
 
 
 def _page(items: Sequence[Item], data: dict[str, Any]) -> list[str]:

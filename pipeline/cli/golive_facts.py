@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import checks, doctor_dns
+from pipeline.cli import checks, doctor_dns, edges
 from pipeline.cli.approvals import signers_file
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
@@ -24,6 +24,7 @@ from pipeline.net.http import HttpSettings
 from pipeline.render import lint
 from pipeline.render.face import face_of
 from pipeline.render.lint_faces import bilingual_of, check_face
+from pipeline.send.canary import CanarySettings
 from pipeline.send.checklist import Facts
 from pipeline.store import events, golive, overview, persons, stops, templates, waves
 from pipeline.store.campaigns import Campaign
@@ -72,6 +73,8 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         needed=ground.loaded.settings.safety.approvers_needed,
         daily_cap=_cap(ground.loaded),
         open_waves=open_waves,
+        brakes=edges.brake_settings(ground.loaded),
+        canary=CanarySettings(**ground.loaded.settings.mail.canary.model_dump()),
         words={item: fact["said"] for item, fact in said.items()},
     )
 

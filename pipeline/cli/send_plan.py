@@ -267,16 +267,10 @@ def limit_name(key: str) -> str:
 
 def at_most(limit: Mapping[str, Any]) -> str:
     """Return how many letters a limit allows: 2/s, 5,000/day."""
-    parts = [f"{_figure(limit[name])}/{unit}" for name, unit in SPANS if limit[name]]
+    parts = [f"{words.figure(limit[name])}/{unit}" for name, unit in SPANS if limit[name]]
     if limit["per_day"]:
         parts.append(words.text("{count}/day", count=words.number(limit["per_day"])))
     return ", ".join(parts) or words.text("no limit")
-
-
-def _figure(value: float) -> str:
-    if value == int(value):
-        return words.number(int(value))
-    return f"{value:.3g}".replace(".", "," if words.language() == "fr" else ".")
 
 
 def _windows(plan: Plan) -> Iterator[str]:

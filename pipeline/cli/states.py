@@ -85,7 +85,15 @@ WORDS: dict[str, dict[str, str]] = {
         "signers": "signatures",
         "backup": "backup",
         "cap": "warm-up",
+        "brakes": "brakes",
+        "canary": "first letters",
         "waves": "waves",
+    },
+    "brake": {
+        "us": "refusals in a row because of us",
+        "policy": "refusals by policy",
+        "refused": "refused and returned letters",
+        "complaints": "complaints",
     },
     "mark": {"ok": "ok", "fail": "failure", "word": "your word"},
     "found": {
@@ -117,6 +125,12 @@ WORDS: dict[str, dict[str, str]] = {
         "backup.word": "say when one was made, and where it lies",
         "cap.ok": "letters in a day: {cap}",
         "cap.fail": "set mail.warm_up or mail.per_day in config.toml: how many letters may leave in a day at first",
+        "brakes.ok": "they hold the campaign by themselves, from {floor} letters with an answer on",
+        "brakes.word": "off, or very loose: {brakes}; tighten mail.brakes in config.toml, or say why",
+        "brakes.fail": "however many letters were refused, nothing would hold the campaign: set the shares of "
+        "mail.brakes in config.toml, and a floor that is not above its window",
+        "canary.ok": "a wave waits for a person after {share}% of its letters, at least {least}",
+        "canary.word": "no wave waits for a person early on: set mail.canary in config.toml, or say why",
         "waves.ok": "none is open in training mode",
         "waves.fail": "of training mode, and still open: {numbers}",
     },

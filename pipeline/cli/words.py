@@ -88,6 +88,13 @@ def decimal(value: float) -> str:
     return f"{value:.1f}".replace(".", ",") if language() == "fr" else f"{value:.1f}"
 
 
+def figure(value: float) -> str:
+    """Return a number with three digits that count: 12,430, 0.25 in English; 12 430, 0,25 in French."""
+    if value == int(value):
+        return number(int(value))
+    return f"{value:.3g}".replace(".", "," if language() == "fr" else ".")
+
+
 def sentence(english: str) -> str:
     """Return a finished English sentence in the reader's language; as it is where no msgid fits."""
     if language() == "en" or not english or len(english) > MAX_SENTENCE:

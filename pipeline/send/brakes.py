@@ -44,6 +44,10 @@ class BrakeSettings:
     complaints: Share = Share(0.001, 0.003)
 
 
+STANDARD = BrakeSettings()
+LOOSE_COUNT, LOOSE_SHARE = 10, 2  # times the standard: so many letters later, or so much worse, is a hold too late
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How an attempt ended, as it is stored: `count` of them ended alike, their letters since `bounced` or not."""
@@ -136,6 +140,23 @@ def findings(in_a_row: int, windows: Sequence[Counts], settings: BrakeSettings) 
         if over:
             found.append(max(over, key=lambda finding: (finding.hold, finding.count / finding.of)))
     return sorted(found, key=lambda finding: not finding.hold)
+
+
+def never(settings: BrakeSettings) -> list[Brake]:
+    """Return the brakes that never hold a campaign: they are off, or fewer letters are looked at than they want."""
+    reachable = settings.floor <= max(settings.window, settings.recent)
+    off = [brake for brake, share in _shares(settings).items() if not share.hold or not reachable]
+    return off if settings.breaker else [Brake.US, *off]
+
+
+def loose(settings: BrakeSettings) -> list[Brake]:
+    """Return the brakes that may hold a campaign, but only long after the standard ones would have."""
+    late = settings.floor > LOOSE_COUNT * STANDARD.floor
+    standard = _shares(STANDARD)
+    found = [b for b, share in _shares(settings).items() if late or share.hold > LOOSE_SHARE * standard[b].hold]
+    if settings.breaker > LOOSE_COUNT * STANDARD.breaker:
+        found.insert(0, Brake.US)
+    return [brake for brake in found if brake not in never(settings)]
 
 
 def _shares(settings: BrakeSettings) -> Mapping[Brake, Share]:

@@ -24,6 +24,19 @@ class CanarySettings:
     ramp_every: timedelta = timedelta(minutes=10)
 
 
+LOOSE = 10  # times the standard share: a wave that waits so late has done its harm
+
+
+def waits(settings: CanarySettings) -> bool:
+    """True if waves wait for a person early enough for that person's look to be worth something.
+
+    A wave that is no bigger than `least` has only first letters, so a high `least` is a wave that does not wait.
+    """
+    standard = CanarySettings()
+    early = settings.share <= LOOSE * standard.share and settings.least <= LOOSE * standard.least
+    return early and bool(settings.share or settings.least)
+
+
 class Due(Protocol):
     """A letter that may be due for sending (store/send.py)."""
 

@@ -9,6 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipeline.send import brakes as braking
+from pipeline.send import canary as pausing
+from pipeline.send.brakes import Brake, BrakeSettings
+from pipeline.send.canary import CanarySettings
+
 
 class Mark(StrEnum):
     OK = "ok"
@@ -16,7 +21,7 @@ class Mark(StrEnum):
     WORD = "word"  # a person's word is out
 
 
-SPOKEN = ("names", "answers", "stops", "signers", "backup")  # items that a person's word settles
+SPOKEN = ("names", "answers", "stops", "signers", "backup", "brakes", "canary")  # items that a person's word settles
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Facts:
     needed: int
     daily_cap: str
     open_waves: Sequence[int]
+    brakes: BrakeSettings
+    canary: CanarySettings
     words: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -96,6 +103,8 @@ def _items(facts: Facts) -> Iterable[Item]:
     yield Item("signers", Mark.OK if enough else Mark.WORD, {"count": facts.signers, "needed": facts.needed})
     yield Item("backup", Mark.WORD)
     yield _judged("cap", not facts.daily_cap, {"cap": facts.daily_cap}, facts.daily_cap)
+    yield _brakes(facts.brakes)
+    yield _canary(facts.canary)
     numbers = ", ".join(map(str, facts.open_waves))
     yield _judged("waves", bool(facts.open_waves), {"numbers": numbers})
 
@@ -112,6 +121,34 @@ def _names(facts: Facts) -> Item:
     if facts.names:
         return Item("names", Mark.FAIL, values)
     return Item("names", Mark.WORD if facts.doubts else Mark.OK, values, ", ".join(sorted(facts.doubts)))
+
+
+def _brakes(settings: BrakeSettings) -> Item:
+    """Judge the brakes.  Without any share that holds nothing stops a program: no word of a person makes up for that.
+
+    One that is off or loose may be wanted (nobody reads complaints here): two people sign the reason.
+    """
+    never = braking.never(settings)
+    bound = " ".join(f"{name.value} {_shares(settings, name)}" for name in Brake) + f" from {settings.floor}"
+    if len([brake for brake in never if brake is not Brake.US]) == len(Brake) - 1:
+        return Item("brakes", Mark.FAIL, bound=bound)
+    weak = tuple(brake.value for brake in Brake if brake in {*never, *braking.loose(settings)})
+    values = {"floor": settings.floor, "brakes": weak}
+    return Item("brakes", Mark.WORD if weak else Mark.OK, values, bound)
+
+
+def _shares(settings: BrakeSettings, brake: Brake) -> str:
+    if brake is Brake.US:
+        return str(settings.breaker)
+    share = getattr(settings, brake.value)
+    return f"{share.warn:g}/{share.hold:g}"
+
+
+def _canary(settings: CanarySettings) -> Item:
+    """Judge the pause after a wave's first letters: a wave that is sent without one wants two people's word."""
+    values = {"share": settings.share, "least": settings.least}
+    mark = Mark.OK if pausing.waits(settings) else Mark.WORD
+    return Item("canary", mark, values, f"{settings.share:g} of a wave, {settings.least} at least")
 
 
 def _judged(code: str, wrong: bool, values: Mapping[str, object] | None = None, bound: str = "") -> Item:

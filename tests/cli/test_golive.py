@@ -334,3 +334,55 @@ def test_the_checklist_reads_in_french(tocsin: Tocsin) -> None:
     assert ran.code == 0
     assert "chaque lien répond" in ran.out
     assert golive(tocsin, "--lang", "fr").data["sheet_sha256"] == golive(tocsin).data["sheet_sha256"]
+
+
+@pytest.mark.usefixtures("ready")
+def test_brakes_taken_off_are_settled_by_a_word_and_nobody_takes_them_off_afterwards(
+    db: Database, tocsin: Tocsin, folder: Path
+) -> None:
+    file = folder / "config.toml"
+    standard = file.read_text(encoding="utf-8")
+    off = "".join(f"{name}_hold = 0\n" for name in ("refused", "policy", "complaints"))
+    file.write_text(f"{standard}[mail.brakes]\n{off}[mail.canary]\nshare = 0\nleast = 0\n", encoding="utf-8")
+    assert {item: marks(golive(tocsin))[item] for item in ("brakes", "canary")} == {"brakes": "fail", "canary": "word"}
+    assert tocsin("campaign", "golive", NAME, "--say", "brakes", "--reason", "a test", "--as", "dora").code == 0
+    assert accept(tocsin, "alice").code == 6
+    file.write_text(f"{standard}[mail.brakes]\ncomplaints_hold = 0\n", encoding="utf-8")
+    for name in ("alice", "bob"):
+        assert accept(tocsin, name).code == 0
+    assert go(tocsin).code == 0
+    assert objection(db, file) == ""
+    file.write_text(f"{standard}[mail.brakes]\ncomplaints_hold = 0\npolicy_hold = 0\n", encoding="utf-8")
+    assert "not gone live" in objection(db, file)
+    file.write_text(f"{standard}[mail.brakes]\ncomplaints_hold = 0\n[mail.canary]\nleast = 0\n", encoding="utf-8")
+    assert "not gone live" in objection(db, file)
+
+
+@pytest.mark.parametrize(
+    ("language", "brakes", "canary"),
+    [
+        (
+            "en",
+            "off, or very loose: refusals in a row because of us, complaints; tighten mail.brakes",
+            "a wave waits for a person after 2.5% of its letters, at least 20",
+        ),
+        (
+            "fr",
+            "hors service ou très lâches\u00a0: refus de suite qui nous visent, plaintes; resserrez mail.brakes",
+            "une vague attend une personne après 2,5\u00a0% de ses lettres, au moins 20",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("ready")
+def test_loose_brakes_are_named_in_both_languages(
+    tocsin: Tocsin, folder: Path, language: str, brakes: str, canary: str
+) -> None:
+    with (folder / "config.toml").open("a", encoding="utf-8") as config:
+        config.write("[mail.brakes]\nbreaker = 0\ncomplaints_hold = 0\n[mail.canary]\nshare = 0.025\n")
+    ran = tocsin("--lang", language, "campaign", "golive", NAME)
+    assert (brakes in ran.out, canary in ran.out) == (True, True), ran.out
+    said = {
+        item["item"]: item["what"]
+        for item in tocsin("--lang", language, "campaign", "golive", NAME, "--json").data["items"]
+    }
+    assert said["brakes"].startswith(brakes)
