@@ -46,6 +46,16 @@ def told(first: Mapping[str, Any] | None) -> Iterator[str]:
         yield words.plural("{count} other domain", "{count} other domains", others)
 
 
+def must_wait(connection: Connection, wave: Mapping[str, Any]) -> None:
+    """Raise RefusedBySafety unless a wave waits for a person after its first letters: only then can it be let go on."""
+    if waiting(connection, wave["id"]) is None:
+        raise RefusedBySafety(
+            f"Wave {wave['number']} of {wave['campaign']} does not wait for a person",
+            "only a wave that is held after its first letters can be told to go on",
+            "Run: tocsin holds",
+        )
+
+
 def decide(ground: Ground, wave_id: int, *, go_on: bool) -> None:
     """Let a wave go on, or make sure that it need not wait.  Raises RefusedBySafety where the two do not fit."""
     by, now = ground.by(), context.clock()
@@ -58,11 +68,6 @@ def decide(ground: Ground, wave_id: int, *, go_on: bool) -> None:
                 "its first letters have left, and somebody has to look at how they were answered",
                 f"Run: tocsin send {wave['campaign']} --wave {wave['number']} --go-on --execute",
             )
-        if go_on and not waits:
-            raise RefusedBySafety(
-                f"Wave {wave['number']} of {wave['campaign']} does not wait for a person",
-                "only a wave that is held after its first letters can be told to go on",
-                "Run: tocsin holds",
-            )
         if go_on:
+            must_wait(connection, wave)
             brakes.go_on(connection, wave["campaign_id"], wave_id, "go on", now, by)

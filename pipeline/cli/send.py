@@ -40,11 +40,12 @@ def send(name: str, number: int | None, execute: bool, wanted: str, go_on: bool)
     Without --execute nothing leaves: it prints the plan, which says what would go, what would not and why, the limits, when
     it would end, some letters, and a hash. With --plan the wave is sent only if its plan is still that one.
     In training mode letters to others than the guest list are withdrawn, never sent elsewhere.
-    A wave is held after its first letters: it is shown how they were answered, and with --go-on the others leave.
+    A wave is held after its first letters: it is shown how they were answered, and with --go-on the others leave. Without
+    --execute, --go-on shows what would go then.
     """
     if not execute:
         with context.opened() as ground:
-            plan = _plan(ground, name, number, wanted)
+            plan = _plan(ground, name, number, wanted, go_on)
             first = _first_letters(ground, name, plan["wave"])
             standing = hold.standing(ground, name)
         data = {"executed": False, **plan, "first_letters": first}
@@ -52,14 +53,14 @@ def send(name: str, number: int | None, execute: bool, wanted: str, go_on: bool)
         context.agreed(False, "")
         return
     with work.at_work() as bench:
-        plan = _plan(bench.ground, name, number, wanted)
+        plan = _plan(bench.ground, name, number, wanted, go_on)
         first = _first_letters(bench.ground, name, plan["wave"])
         show.note("\n".join([*send_plan.told(plan), *first_letters.told(first)]))
         if not context.agreed(execute, words.text("Send it now?")):
             show.emit({"executed": False, **plan}, list)
             return
         if wanted and not given().yes:  # a person has thought about it meanwhile
-            plan = _plan(bench.ground, name, number, wanted)
+            plan = _plan(bench.ground, name, number, wanted, go_on)
         _release(bench, name, plan["wave"], go_on)
         outcome = work.send(bench)
         first = _first_letters(bench.ground, name, plan["wave"])
@@ -69,12 +70,17 @@ def send(name: str, number: int | None, execute: bool, wanted: str, go_on: bool)
     show.emit(data, lambda: [*work.sent(outcome), *first_letters.told(first), *standing])
 
 
-def _plan(ground: Ground, name: str, number: int | None, wanted: str) -> dict[str, Any]:
-    """Return the plan of a wave that may be sent.  Raises RefusedBySafety if it may not, or if the plan is not `wanted`."""
+def _plan(ground: Ground, name: str, number: int | None, wanted: str, go_on: bool) -> dict[str, Any]:
+    """Return the plan of a wave that may be sent.  Raises RefusedBySafety if it may not, or if the plan is not `wanted`.
+
+    `go_on`: it is the plan for when the wave goes on after its first letters; refused where it does not wait for that.
+    """
     with progress() as tell, ground.db.read() as connection:
         wave = waves.find(connection, name, number)
         _may_leave(wave)
-        plan = send_plan.planned(ground, connection, wave, context.clock(), tell)
+        if go_on:
+            first_letters.must_wait(connection, wave)
+        plan = send_plan.planned(ground, connection, wave, context.clock(), tell, go_on=go_on)
     if plan["objection"]:
         raise RefusedBySafety(
             f"Wave {wave['number']} of {wave['campaign']} may not be sent", plan["objection"], "Have it approved again."

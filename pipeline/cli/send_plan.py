@@ -31,9 +31,11 @@ AMOUNTS = (*(name for name, _ in SPANS), "per_day")
 Plan = dict[str, Any]
 
 
-def planned(ground: Ground, connection: Connection, wave: dict[str, Any], now: datetime, progress: Progress) -> Plan:
-    """Return the plan of a wave as JSON has it; lengths of time are in seconds."""
-    made = look(connection, wave, edges.send_settings(ground.loaded), now, progress)
+def planned(
+    ground: Ground, connection: Connection, wave: dict[str, Any], now: datetime, progress: Progress, *, go_on: bool
+) -> Plan:
+    """Return the plan of a wave as JSON has it; lengths of time are in seconds.  `go_on`: with the option of that name."""
+    made = look(connection, wave, edges.send_settings(ground.loaded), now, progress, go_on=go_on)
     ends = made.end.at if made.end is not None else now
     return {
         "campaign": wave["campaign"],
@@ -43,6 +45,8 @@ def planned(ground: Ground, connection: Connection, wave: dict[str, Any], now: d
         "kind": wave["kind"],
         "at": now,
         "plan": made.sha256,
+        "go_on": made.go_on,
+        "waits_for_a_person_after": made.waits_after,
         "manifest_sha256": bytes(wave["manifest_sha256"] or b"").hex(),
         "objection": approvals.Guard(ground.loaded)(connection, wave),
         "letters": len(made.going) + len(made.kept),
@@ -135,6 +139,8 @@ def _changes(before: Plan, plan: Plan) -> Iterator[str]:
             "{count} letters would go with other bytes or addresses",
             others,
         )
+    if any(before.get(name) != plan[name] for name in ("go_on", "waits_for_a_person_after")):
+        yield words.text("whether it waits for a person after its first letters was not the same")
     if _amounts(before) != _amounts(plan):
         yield words.text("its limits were others")
 
@@ -172,11 +178,13 @@ def told(plan: Plan) -> Iterator[str]:
     yield from _windows(plan)
     yield ""
     yield from _end(plan)
+    yield from _first(plan)
     yield from _samples(plan)
     yield ""
     yield f"{words.text('plan')}  {plan['plan']}"
     if plan["would_go"]:
-        command = f"tocsin send {plan['campaign']} --wave {plan['wave']} --plan {plan['plan']} --execute"
+        named = f"{plan['campaign']} --wave {plan['wave']}{' --go-on' if plan['go_on'] else ''}"
+        command = f"tocsin send {named} --plan {plan['plan']} --execute"
         yield words.text("next: {command}", command=command)
 
 
@@ -301,6 +309,18 @@ def _end(plan: Plan) -> Iterator[str]:
         )
     else:
         yield words.text("begun now, no limit delays anything")
+
+
+def _first(plan: Plan) -> Iterator[str]:
+    """Yield what a person has to do with it: now, or once the wave's first letters were answered."""
+    if plan["go_on"]:
+        yield words.text("this is the plan for letting the wave go on, as --go-on does")
+    elif first := plan["waits_for_a_person_after"]:
+        yield words.plural(
+            "once its first letter has an answer, the wave waits for a person",
+            "once its first {count} letters have an answer, the wave waits for a person",
+            first,
+        )
 
 
 def _samples(plan: Plan) -> Iterator[str]:

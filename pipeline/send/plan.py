@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Progress
-from pipeline.send import forecast, pace, warmup, windows
+from pipeline.send import canary, forecast, pace, warmup, windows
 from pipeline.send.forecast import End, Spent
 from pipeline.send.gate import Decision, Gate
 from pipeline.send.judge import judge
 from pipeline.send.mail_servers import TAKES_NONE
 from pipeline.send.work import SendSettings
+from pipeline.store import brakes, mail_domains
 from pipeline.store import letters as store
-from pipeline.store import mail_domains
 from pipeline.store.budgets import Limit
 from pipeline.store.db import Connection
 from pipeline.store.mail_domains import MailDomain, domain_of
@@ -37,8 +37,9 @@ class SendPlan:
 
     `going` has for each letter its id, the SHA-256 of its bytes, and why which cases would leave it; `kept` those that
     would not go, with why; `withheld` counts them by (rule, reason).  `shut` says when the windows open that are shut now,
-    by country.  `known` is what the DNS said of domains.  `cap` is today's quota of the warm-up (0: none).  `sampled`
-    are ids of letters, the same ones for the same wave.
+    by country.  `go_on`: it is the plan for when a person lets the wave go on after its first letters; `waits_after`: so
+    many letters leave before the wave waits for a person (0: it does not).  `known` is what the DNS said of domains.  `cap`
+    is today's quota of the warm-up (0: none).  `sampled` are ids of letters, the same ones for the same wave.
     """
 
     going: list[dict[str, Any]] = field(default_factory=list)
@@ -57,16 +58,26 @@ class SendPlan:
     warm_up: Mapping[int, int] = field(default_factory=dict)
     cap: int = 0
     spent: dict[str, Spent] = field(default_factory=dict)
+    go_on: bool = False
+    waits_after: int = 0
     end: End | None = None
     sha256: str = ""
 
 
 def plan(
-    connection: Connection, wave: Mapping[str, Any], settings: SendSettings, now: datetime, progress: Progress
+    connection: Connection,
+    wave: Mapping[str, Any],
+    settings: SendSettings,
+    now: datetime,
+    progress: Progress,
+    *,
+    go_on: bool = False,
 ) -> SendPlan:
-    """Return the plan of a wave, judged as of now."""
-    made, judged, total, done = SendPlan(), set[int](), store.to_go_count(connection, wave["id"]), 0
-    for page in store.to_go(connection, wave["id"], now):
+    """Return the plan of a wave, judged as of now; `go_on`: as if a person let it go on after its first letters."""
+    pauses = brakes.pausing(connection, wave["id"]) if go_on else ()
+    made = SendPlan(go_on=go_on, waits_after=_waits_after(connection, wave["id"], settings))
+    judged, total, done = set[int](), store.to_go_count(connection, wave["id"]), 0
+    for page in store.to_go(connection, wave["id"], now, pauses):
         free = [one for one in page if not one.held]
         decisions = judge(connection, {wave["id"]: wave}, [one.due for one in free], settings, now, judged, lock=False)
         decided = {due.id: decision for due, decision in decisions}
@@ -114,8 +125,17 @@ def digest(wave: Mapping[str, Any], made: SendPlan) -> str:
         "limits": [[one.key, one.per_second, one.per_minute, one.per_hour, one.per_day] for one in made.limits],
         "box_every": made.box_every.total_seconds(),
         "warm_up": {str(day): cap for day, cap in made.warm_up.items()},
+        "go_on": made.go_on,
+        "waits_after": made.waits_after,
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _waits_after(connection: Connection, wave_id: int, settings: SendSettings) -> int:
+    """Return how many first letters of a wave leave before it waits for a person; 0 once a person was asked."""
+    if settings.canary is None or wave_id in brakes.paused(connection, [wave_id]):
+        return 0
+    return canary.size(brakes.sizes(connection, [wave_id]).get(wave_id, 0), settings.canary)
 
 
 def _takes_none(known: MailDomain | None, now: datetime) -> bool:

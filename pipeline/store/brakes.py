@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from pipeline.domain import LetterState
 from pipeline.store import events as log
@@ -211,10 +211,18 @@ def pause(connection: Connection, campaign_id: int, wave_id: int, tried: int, of
 
 def go_on(connection: Connection, campaign_id: int, wave_id: int, reason: str, now: datetime, by: str) -> list[int]:
     """End the hold after a wave's first letters, and none that a person placed; returns the ids of what was ended."""
-    query = select(holds.c.id).where(holds.c.wave_id == wave_id, holds.c.by == CANARY, holds.c.released_at.is_(None))
-    ids = list(connection.execute(query.with_for_update()).scalars())
+    ids = list(connection.execute(_pausing(wave_id).with_for_update()).scalars())
     stops.end(connection, ids, Scope(campaign_id, wave_id), reason, now, by)
     return ids
+
+
+def pausing(connection: Connection, wave_id: int) -> list[int]:
+    """Return the ids of the holds in force that `go_on` would end."""
+    return list(connection.execute(_pausing(wave_id)).scalars())
+
+
+def _pausing(wave_id: int) -> Select[tuple[int]]:
+    return select(holds.c.id).where(holds.c.wave_id == wave_id, holds.c.by == CANARY, holds.c.released_at.is_(None))
 
 
 def answered(connection: Connection, wave_id: int) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ Reads: letters, holds, budgets.  Writes: the state of a letter that a person set
 kept text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,8 +37,11 @@ def to_go_count(connection: Connection, wave_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def to_go(connection: Connection, wave_id: int, now: datetime) -> Iterator[list[ToGo]]:
-    """Yield the letters of a wave that are still to go, by their ids, a page at a time; nothing is locked."""
+def to_go(connection: Connection, wave_id: int, now: datetime, but: Collection[int] = ()) -> Iterator[list[ToGo]]:
+    """Yield the letters of a wave that are still to go, by their ids, a page at a time; nothing is locked.
+
+    Holds with an id in `but` are left aside.
+    """
     columns = (
         *("id", "wave_id", "campaign_id", "notice_id", "contact_id", "state", "recipient", "sha256", "approved_sha256"),
         *("attempts", "country", "locales", "due_at"),
@@ -53,7 +56,7 @@ def to_go(connection: Connection, wave_id: int, now: datetime) -> Iterator[list[
     last = 0
     while page := rows(connection, query.where(letters.c.id > last)):
         last = page[-1]["id"]
-        held = held_among(connection, [row["id"] for row in page], now)
+        held = held_among(connection, [row["id"] for row in page], now, but)
         yield [ToGo(_due(row), row["locales"], row["due_at"], row["id"] in held) for row in page]
 
 

@@ -85,10 +85,11 @@ def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: i
     ]
 
 
-def held_among(connection: Connection, letter_ids: Sequence[int], now: datetime) -> set[int]:
-    """Return those of the letters that a hold covers now."""
-    query = statements.held_among(connection.dialect.name)
-    return set(connection.execute(query, {"ids": list(letter_ids), "now": now}).scalars())
+def held_among(connection: Connection, letter_ids: Sequence[int], now: datetime, but: Collection[int] = ()) -> set[int]:
+    """Return those of the letters that a hold covers now, one with an id in `but` left aside."""
+    query = statements.held_among(connection.dialect.name, but=bool(but))
+    given = {"ids": list(letter_ids), "now": now} | ({"but": list(but)} if but else {})
+    return set(connection.execute(query, given).scalars())
 
 
 def cases_of(connection: Connection, notice_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:

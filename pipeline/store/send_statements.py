@@ -36,8 +36,8 @@ OF_DUE = (
 )
 
 
-def held() -> ColumnElement[bool]:
-    """The condition that a hold covers a letter now (of contact and wave joined to it)."""
+def held(*, but: bool = False) -> ColumnElement[bool]:
+    """The condition that a hold covers a letter now (of contact and wave joined to it); `but`: other ones than :but."""
     domain = func.substr(contacts.c.mailbox, func.length(contacts.c.mailbox) - func.length(holds.c.domain))
     covers = and_(
         or_(holds.c.campaign_id.is_(None), holds.c.campaign_id == letters.c.campaign_id),
@@ -47,6 +47,8 @@ def held() -> ColumnElement[bool]:
         holds.c.released_at.is_(None),
         holds.c.at <= NOW,
     )
+    if but:
+        covers = and_(covers, holds.c.id.not_in(bindparam("but", expanding=True)))
     return select(holds.c.id).where(covers).exists()
 
 
@@ -69,8 +71,8 @@ def due(dialect: str) -> Select[Any]:
 
 
 @cache
-def held_among(dialect: str) -> Select[Any]:
-    return select(letters.c.id).join(contacts).where(among(dialect, letters.c.id, "ids"), held())
+def held_among(dialect: str, *, but: bool = False) -> Select[Any]:
+    return select(letters.c.id).join(contacts).where(among(dialect, letters.c.id, "ids"), held(but=but))
 
 
 @cache

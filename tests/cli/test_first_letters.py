@@ -92,6 +92,54 @@ def test_a_wave_that_does_not_wait_cannot_be_told_to_go_on(
         assert server.messages() == []
 
 
+@pytest.mark.parametrize(
+    ("language", "before", "after"),
+    [
+        (
+            "en",
+            "once its first 3 letters have an answer, the wave waits for a person",
+            "this is the plan for letting the wave go on, as --go-on does",
+        ),
+        (
+            "fr",
+            "dès que ses 3 premières lettres auront une réponse, la vague attendra une personne",
+            "voici le plan si la vague continue, comme avec --go-on",
+        ),
+    ],
+)
+def test_the_plan_with_go_on_shows_what_would_go_and_its_hash_is_bound_to_it(
+    tocsin: Tocsin, folder: Path, installed: Database, tmp_path: Path, language: str, before: str, after: str
+) -> None:
+    approved(installed, 8)
+    with relay(folder, tmp_path, {}) as server:
+        assert before in tocsin("--lang", language, "send", "test").out
+        assert tocsin("send", "test", "--go-on").code == 6
+        tocsin("send", "test", "--execute", "--yes")
+        held, going = (tocsin("send", "test", *flags, "--json").data for flags in ((), ("--go-on",)))
+        assert (held["would_go"], held["go_on"]) == (0, False)
+        assert (going["would_go"], going["go_on"], going["withheld"]) == (5, True, [])
+        assert going["plan"] != held["plan"]
+        shown = tocsin("--lang", language, "send", "test", "--go-on").out
+        command = f"tocsin send test --wave 1 --go-on --plan {going['plan']} --execute"
+        assert (after in shown, before in shown, command in shown) == (True, False, True), shown
+        assert tocsin("send", "test", "--plan", going["plan"], "--execute", "--yes").code == 6
+        assert tocsin("send", "test", "--go-on", "--plan", held["plan"], "--execute", "--yes").code == 6
+        assert len(server.messages()) == 3
+        assert tocsin(*command.split()[1:], "--yes", "--json").data["sent"] == {"handed": 5}
+        assert len(server.messages()) == 8
+
+
+def test_going_on_lifts_no_hold_of_a_person_in_the_plan_either(
+    tocsin: Tocsin, folder: Path, installed: Database, tmp_path: Path
+) -> None:
+    approved(installed, 8)
+    with relay(folder, tmp_path, {}):
+        tocsin("send", "test", "--execute", "--yes")
+        assert tocsin("hold", "--domain", "isp8.example", "--reason", "they asked").code == 0
+        going = tocsin("send", "test", "--go-on", "--json").data
+        assert (going["would_go"], [row["letters"] for row in going["withheld"]]) == (4, [1])
+
+
 def test_release_lets_a_wave_go_on_too(tocsin: Tocsin, folder: Path, installed: Database, tmp_path: Path) -> None:
     approved(installed, 8)
     with relay(folder, tmp_path, {}) as server:

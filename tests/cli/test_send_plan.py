@@ -81,6 +81,8 @@ def test_the_hash_is_over_canonical_json_of_the_wave_its_letters_and_its_limits(
         "limits": limits,
         "box_every": found["between_letters_to_a_mailbox_seconds"],
         "warm_up": found["warm_up"],
+        "go_on": False,
+        "waits_after": 0,  # no bigger than its first letters would be
     }
     made = json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()
     assert found["plan"] == hashlib.sha256(made).hexdigest()
