@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address
 
@@ -80,8 +81,7 @@ def wave_of_letters(
             valid_from=now,
             expires_at=now,
         )
-        for number in range(1, count + 1):
-            _letter(connection, now, number, cases, campaign, wave, netblock, letter_state)
+        _letters(connection, now, count, cases, campaign, wave, netblock, letter_state)
     return wave
 
 
@@ -118,108 +118,124 @@ def reject(connection: Connection, wave: int, reason: str, now: datetime, by: st
     )
 
 
-def _letter(
+def _letters(
     connection: Connection,
     now: datetime,
-    number: int,
+    count: int,
     cases: int,
     campaign: int,
     wave: int,
     netblock: int,
     state: LetterState,
 ) -> None:
-    mailbox = f"abuse@isp{number}.example"
-    contact = add(
-        connection, t.contacts, mailbox=mailbox, spelling=mailbox, state=ContactState.UNTESTED, created_at=now
-    )
-    link = add(
+    numbers = range(1, count + 1)
+    boxes = [f"abuse@isp{number}.example" for number in numbers]
+    whose = {"state": ContactState.UNTESTED, "created_at": now}
+    contacts = _add_all(connection, t.contacts, [{"mailbox": box, "spelling": box, **whose} for box in boxes])
+    found = {"netblock_id": netblock, "tier": 1, "confidence": 90, "source": "role", "valid_from": now}
+    links = _add_all(
         connection,
         t.netblock_contacts,
-        netblock_id=netblock,
-        contact_id=contact,
-        candidate=mailbox,
-        tier=1,
-        rank=number,
-        confidence=90,
-        source="role",
-        valid_from=now,
+        [
+            {"contact_id": contact, "candidate": box, "rank": number, **found}
+            for contact, box, number in zip(contacts, boxes, numbers, strict=True)
+        ],
     )
-    notice = add(
+    of_wave = {"wave_id": wave, "campaign_id": campaign}
+    notices = _add_all(
         connection,
         t.notices,
-        wave_id=wave,
-        campaign_id=campaign,
-        contact_id=contact,
-        number=1,
-        reference=KEYS.reference((campaign, contact, 1)),
-        token_sha256=hashlib.sha256(KEYS.notice_token((campaign, contact, 1)).encode()).digest(),
-        key_id=KEYS.key_id,
+        [
+            {
+                "contact_id": contact,
+                "number": 1,
+                "reference": KEYS.reference((campaign, contact, 1)),
+                "token_sha256": hashlib.sha256(KEYS.notice_token((campaign, contact, 1)).encode()).digest(),
+                "key_id": KEYS.key_id,
+                **of_wave,
+            }
+            for contact in contacts
+        ],
     )
-    for i in range(cases):
-        address = IPv4Address("198.18.0.0") + number * 50 + i
-        _case(connection, now, address, campaign, netblock, link, notice)
-    text = body(number)
-    digest = hashlib.sha256(text).digest()
-    connection.execute(insert(t.bodies).values(sha256=digest, body=zlib.compress(text), at=now))
-    add(
-        connection,
-        t.letters,
-        notice_id=notice,
-        wave_id=wave,
-        campaign_id=campaign,
-        contact_id=contact,
-        state=state.value,
-        sha256=digest,
-        approved_sha256=digest,
-        bytes=len(text),
-        recipient=mailbox,
-        message_id=message_id(number),
-        locales="en",
-        language_rule="default",
-        send_order=number,
-        due_at=now if state is LetterState.APPROVED else None,
-        created_at=now,
+    if cases:
+        _cases(connection, now, cases, campaign, netblock, links, notices)
+    texts = [body(number) for number in numbers]
+    digests = [hashlib.sha256(text).digest() for text in texts]
+    kept = [
+        {"sha256": digest, "body": zlib.compress(text), "at": now} for digest, text in zip(digests, texts, strict=True)
+    ]
+    connection.execute(insert(t.bodies), kept)
+    due_at = now if state is LetterState.APPROVED else None
+    alike = {"locales": "en", "language_rule": "default", "state": state.value, "due_at": due_at, "created_at": now}
+    rows = zip(numbers, boxes, contacts, notices, texts, digests, strict=True)
+    connection.execute(
+        insert(t.letters),
+        [
+            {
+                "notice_id": notice,
+                "contact_id": contact,
+                "sha256": digest,
+                "approved_sha256": digest,
+                "bytes": len(text),
+                "recipient": box,
+                "message_id": message_id(number),
+                "send_order": number,
+                **alike,
+                **of_wave,
+            }
+            for number, box, contact, notice, text, digest in rows
+        ],
     )
 
 
-def _case(
-    connection: Connection, now: datetime, address: IPv4Address, campaign: int, netblock: int, link: int, notice: int
+def _cases(
+    connection: Connection,
+    now: datetime,
+    each: int,
+    campaign: int,
+    netblock: int,
+    links: Sequence[int],
+    notices: Sequence[int],
 ) -> None:
-    target = add(
-        connection,
-        t.targets,
-        address=address,
-        port=8080,
-        transport="tcp",
-        service="http",
-        topic="open_proxy",
-        first_seen_at=now,
-        last_seen_at=now,
-    )
-    case = add(
+    """Make so many cases for each notice: a target, its case, the check that the letter quotes."""
+    told = [
+        (link, notice, number, i)
+        for number, (link, notice) in enumerate(zip(links, notices, strict=True), 1)
+        for i in range(each)
+    ]
+    seen = {"first_seen_at": now, "last_seen_at": now, "topic": "open_proxy"}
+    at = {"port": 8080, "transport": "tcp", "service": "http", **seen}
+    first = IPv4Address("198.18.0.0")
+    targets = _add_all(connection, t.targets, [{"address": first + number * 50 + i, **at} for _, _, number, i in told])
+    alike = {"campaign_id": campaign, "block": first, "netblock_id": netblock, "exposure": Exposure.OPEN}
+    alike |= {"exposure_at": now, "level": 0, "state": CaseState.RESOLVED, "created_at": now}
+    cases = _add_all(
         connection,
         t.cases,
-        campaign_id=campaign,
-        target_id=target,
-        block=IPv4Address("198.18.0.0"),
-        netblock_id=netblock,
-        netblock_contact_id=link,
-        exposure=Exposure.OPEN,
-        exposure_at=now,
-        level=0,
-        state=CaseState.RESOLVED,
-        created_at=now,
+        [
+            {"target_id": target, "netblock_contact_id": link, **alike}
+            for target, (link, *_) in zip(targets, told, strict=True)
+        ],
     )
-    check = add(
-        connection, t.checks, case_id=case, method="passive", verdict=Exposure.OPEN, level=0, at=now, transcript="{}"
-    )
+    made = {"method": "passive", "verdict": Exposure.OPEN, "level": 0, "at": now, "transcript": "{}"}
+    checks = _add_all(connection, t.checks, [{"case_id": case, **made} for case in cases])
     connection.execute(
-        insert(t.notice_cases).values(
-            notice_id=notice,
-            case_id=case,
-            level=0,
-            check_id=check,
-            quoted=json.dumps([]),
-            token_sha256=hashlib.sha256(KEYS.case_token((campaign, notice, 1), case).encode()).digest(),
-        )
+        insert(t.notice_cases),
+        [
+            {
+                "notice_id": notice,
+                "case_id": case,
+                "level": 0,
+                "check_id": check,
+                "quoted": json.dumps([]),
+                "token_sha256": hashlib.sha256(KEYS.case_token((campaign, notice, 1), case).encode()).digest(),
+            }
+            for case, check, (_, notice, _, _) in zip(cases, checks, told, strict=True)
+        ],
     )
+
+
+def _add_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> list[int]:
+    """Add rows, many at once, and return their ids in the same order."""
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(statement, list(rows)).scalars())
