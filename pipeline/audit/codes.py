@@ -235,6 +235,7 @@ WHYS = {
     "brakes.refused": "too many letters were refused or returned",
     "brakes.complaints": "too many complaints",
     "canary": "its first letters have left, and a person is to look",
+    "canary.seen": "a person has looked at how its first letters were answered",
     "deferred": "the relay could not pass it on, and tries again",
     "passed": "passed on, not to the recipient's own server",
 }

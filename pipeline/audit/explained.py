@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.audit import codes
 from pipeline.audit.codes import meaning
 from pipeline.audit.explain import Explanation
+from pipeline.audit.held import reason
 from pipeline.audit.networks import why_none
 from pipeline.audit.record import Rows, plain_row
 from pipeline.audit.reported import check_lines, claim, target
@@ -151,7 +152,7 @@ def _stops(made: Explanation) -> Iterator[Line]:
     for row in made.suppressions:
         yield Line(say("The do-not-write list covers it: {reason}.", reason=Word("reason", row["reason"])), row["at"])
     for row in made.holds:
-        yield Line(say("A hold covers it: {reason}", reason=Exact(row["reason"])), row["at"])
+        yield Line(say("A hold covers it: {reason}", reason=reason(row)), row["at"])
 
 
 def _case(made: Explanation, case: Mapping[str, Any]) -> Iterator[Line]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.audit.say import Say, counted, say
+from pipeline.audit.say import Exact, Say, counted, say
 
 LETTERS = "canary"  # the code of a hold after a wave's first letters; all others begin with `brakes.`
+LETTERS_REASON = "first letters"  # what such a hold has as its reason (store/brakes.py)
 
 
 def why_held(code: str | None, data: Mapping[str, Any], words: str = "") -> Say | None:
@@ -13,10 +14,24 @@ def why_held(code: str | None, data: Mapping[str, Any], words: str = "") -> Say 
 
     `code` and `data` are those of its event, `data` with `count` and `of` (store/brakes.py).
     """
-    said = _said((code or "").removeprefix("brakes."), data.get("count"), data.get("of"))
-    if said is None or not words or words == (code or "").removeprefix("brakes.") or code == LETTERS:
+    own = own_code(code or "")
+    said = _said(own, data.get("count"), data.get("of"))
+    if said is None or not words or words == own or code == LETTERS:
         return said
     return say("{what}; the relay's words: {words}", what=said, words=words)
+
+
+def own_code(code: str) -> str:
+    """Return the brake of a code, which stands as the reason of its hold where no relay said a word."""
+    return code.removeprefix("brakes.")
+
+
+def reason(hold: Mapping[str, Any]) -> Say | Exact:
+    """Return why a hold was placed: in the words of a person, or in ours where the program placed it.
+
+    `hold` has the `code` and the `data` of its event (store/holds.held, store/covering.holds_on).
+    """
+    return why_held(hold["code"], hold["data"], hold["reason"]) or Exact(hold["reason"])
 
 
 def _said(code: str, count: Any, of: Any) -> Say | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.audit import codes
 from pipeline.audit.codes import meaning
-from pipeline.audit.record import Record, Rows, actor
+from pipeline.audit.held import LETTERS_REASON, own_code
+from pipeline.audit.record import PROGRAM, Record, Rows, actor
 from pipeline.audit.say import Exact, Line, Say, Word, say
 
 Row = Mapping[str, Any]
@@ -52,7 +53,7 @@ def event_details(texts: Mapping[str, str | None], row: Row) -> Iterator[Say | E
         yield say("why: {why}", why=event_why(row["what"], row["why"]))
     data = json.loads(row["data"])
     for key, value in data.items():
-        if not isinstance(value, str) or value not in texts:
+        if not isinstance(value, str) or value not in texts or _is_own_code(row, texts[value]):
             continue
         if texts[value] is None:
             yield say("{key} was purged; only its hash is kept: {hash}", key=meaning(codes.KEPT, key), hash=value)
@@ -62,6 +63,11 @@ def event_details(texts: Mapping[str, str | None], row: Row) -> Iterator[Say | E
             )
     if row["what"] not in codes.EVENTS and data:
         yield say("data: {data}", data=Exact(row["data"]))
+
+
+def _is_own_code(row: Row, kept: str | None) -> bool:
+    """True for the reason of a hold that the program placed, where it is a code of ours and not a relay's words."""
+    return row["by"] in PROGRAM and row["what"] == "hold.placed" and kept in (LETTERS_REASON, own_code(row["why"]))
 
 
 def event_why(what: str, why: str) -> object:

@@ -66,9 +66,12 @@ class Record:
     cut: set[str] = field(default_factory=set)
 
 
+PROGRAM = ("tocsin", "system:brakes", "system:canary")  # actors that are no person
+
+
 def actor(names: Mapping[str, str], by: str) -> object:
     """Return who did something: a person's name, `system:NAME` as it stands, or the program itself."""
-    return Say("Tocsin itself") if by == "tocsin" else names.get(by, by)
+    return Say("Tocsin itself") if by in PROGRAM else names.get(by, by)
 
 
 PARSED = {"transcript", "quoted", "limits", "revisions", "topics", "rights", "data"}  # columns of canonical JSON text
@@ -88,7 +91,7 @@ def plain_row(row: dict[str, Any]) -> dict[str, Any]:
     """Return one stored row for JSON.  A line as received is text if it is UTF-8, and base64 in any case else."""
     made = {key: value for key, value in row.items() if key not in HIDDEN}
     for key in PARSED & set(made):
-        made[key] = json.loads(made[key])
+        made[key] = json.loads(made[key]) if isinstance(made[key], str) else made[key]
     for key in {"raw", "head"} & set(made):
         made[key], made[f"{key}_base64"] = exact(made[key])
     return made

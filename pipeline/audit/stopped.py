@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.audit.held import reason
 from pipeline.audit.record import Record, actor
-from pipeline.audit.say import Exact, Line, Word, say
+from pipeline.audit.say import Line, Word, say
 
 Row = Mapping[str, Any]
 
@@ -12,7 +13,7 @@ Row = Mapping[str, Any]
 def stop_lines(record: Record) -> Iterator[Line]:
     for row in record.holds:
         yield Line(say("Hold on {what}, by {by}: {reason}", what=_held(record, row), by=actor(record.names, row["by"]),
-                       reason=Exact(row["reason"])), row["at"])  # fmt: skip
+                       reason=reason(row)), row["at"])  # fmt: skip
         if row["released_at"] is not None:
             by = actor(record.names, row["released_by"])
             yield Line(say("Released, by {by}.", by=by), row["released_at"], depth=1)

@@ -70,4 +70,4 @@ def decide(ground: Ground, wave_id: int, *, go_on: bool) -> None:
             )
         if go_on:
             must_wait(connection, wave)
-            brakes.go_on(connection, wave["campaign_id"], wave_id, "go on", now, by)
+            brakes.go_on(connection, wave["campaign_id"], wave_id, now, by)

@@ -209,10 +209,10 @@ def pause(connection: Connection, campaign_id: int, wave_id: int, tried: int, of
     return stops.hold(connection, Scope(campaign_id, wave_id), "first letters", now, CANARY, why="canary", data=data)
 
 
-def go_on(connection: Connection, campaign_id: int, wave_id: int, reason: str, now: datetime, by: str) -> list[int]:
+def go_on(connection: Connection, campaign_id: int, wave_id: int, now: datetime, by: str) -> list[int]:
     """End the hold after a wave's first letters, and none that a person placed; returns the ids of what was ended."""
     ids = list(connection.execute(_pausing(wave_id).with_for_update()).scalars())
-    stops.end(connection, ids, Scope(campaign_id, wave_id), reason, now, by)
+    stops.end(connection, ids, Scope(campaign_id, wave_id), "", now, by, why="canary.seen")
     return ids
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from pipeline.domain import Address
 from pipeline.store.db import rows
+from pipeline.store.holds import PLACING, WHY, numbers
 from pipeline.store.send import parents
-from pipeline.store.tables import exclusions, holds, suppressions
+from pipeline.store.tables import events, exclusions, holds, suppressions
 from pipeline.store.who import Rows, among, in_time
 
 
@@ -24,7 +25,10 @@ def holds_on(
     contact_ids: Collection[int],
     mailboxes: Collection[str],
 ) -> Rows:
-    """Return the holds, in force or released, that cover one of these, and those that cover everything."""
+    """Return the holds, in force or released, that cover one of these, and those that cover everything.
+
+    `code` and `data` are of the event that placed it, as store/holds.held has them.
+    """
     domains = sorted(set().union(*(parents(mailbox) for mailbox in mailboxes)))
     covers = and_(
         _none_or(holds.c.campaign_id, campaign_ids),
@@ -32,7 +36,8 @@ def holds_on(
         _none_or(holds.c.contact_id, contact_ids),
         or_(holds.c.domain == "", holds.c.domain.in_(domains)),
     )
-    return rows(connection, select(holds).where(covers).order_by(holds.c.id))
+    query = select(holds, *WHY).outerjoin(events, PLACING).where(covers).order_by(holds.c.id)
+    return [{**row, "data": numbers(row["data"])} for row in rows(connection, query)]
 
 
 def _none_or(column: ColumnElement[Any], ids: Collection[int]) -> ColumnElement[bool]:

@@ -22,6 +22,10 @@ from pipeline.store.tables import events as event_table
 from pipeline.store.tables import waves as wave_table
 
 PLACED_BY_PROGRAM = ("system:brakes", "system:canary")
+PLACING = and_(  # joins a hold to the event that placed it
+    event_table.c.subject == "hold", event_table.c.subject_id == holds.c.id, event_table.c.what == "hold.placed"
+)
+WHY = (event_table.c.why.label("code"), event_table.c.data)  # of that event
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,12 @@ def release(connection: Connection, scope: Scope, reason: str, now: datetime, by
     return ids
 
 
-def end(connection: Connection, ids: Sequence[int], scope: Scope, reason: str, now: datetime, by: str) -> None:
-    """End these holds, all of one scope."""
+def end(
+    connection: Connection, ids: Sequence[int], scope: Scope, reason: str, now: datetime, by: str, why: str = "asked"
+) -> None:
+    """End these holds, all of one scope; `why` is a code, `reason` a person's words."""
     connection.execute(update(holds).where(holds.c.id.in_(ids)).values(released_at=now, released_by=by))
-    _tell(connection, "hold.released", ids, scope, reason, now, by)
+    _tell(connection, "hold.released", ids, scope, reason, now, by, why)
 
 
 def scope_of(connection: Connection, campaign: str, wave: int, mailbox: str, domain: str) -> Scope:
@@ -113,27 +119,20 @@ def held(connection: Connection) -> list[dict[str, Any]]:
             campaign_table.c.name.label("campaign"),
             wave_table.c.number.label("wave"),
             contacts.c.mailbox,
-            event_table.c.why.label("code"),
-            event_table.c.data,
+            *WHY,
         )
         .outerjoin(campaign_table, campaign_table.c.id == holds.c.campaign_id)
         .outerjoin(wave_table, wave_table.c.id == holds.c.wave_id)
         .outerjoin(contacts, contacts.c.id == holds.c.contact_id)
-        .outerjoin(
-            event_table,
-            and_(
-                event_table.c.subject == "hold",
-                event_table.c.subject_id == holds.c.id,
-                event_table.c.what == "hold.placed",
-            ),
-        )
+        .outerjoin(event_table, PLACING)
         .where(holds.c.released_at.is_(None))
         .order_by(holds.c.id)
     )
-    return [{**row, "data": _numbers(row["data"])} for row in rows(connection, query)]
+    return [{**row, "data": numbers(row["data"])} for row in rows(connection, query)]
 
 
-def _numbers(data: str | None) -> dict[str, int]:
+def numbers(data: str | None) -> dict[str, int]:
+    """Return the numbers in the data of the event that placed a hold; a person's hold has none."""
     return {name: value for name, value in json.loads(data or "{}").items() if name in ("count", "of")}
 
 
@@ -157,7 +156,7 @@ def _tell(
     more: Mapping[str, Any] | None = None,
 ) -> None:
     data = {"wave": scope.wave_id, "contact": scope.contact_id, **(more or {})}
-    kept = {"reason": events.keep_text(connection, "reason", reason, now)}
+    kept = {"reason": events.keep_text(connection, "reason", reason, now)} if reason else {}
     if scope.domain:
         kept["domain"] = events.keep_text(connection, "domain", scope.domain, now)
     entries = [events.Entry(what, "hold", i, scope.campaign_id, why, {**data, **kept}) for i in ids]

@@ -18,7 +18,7 @@ from pipeline.audit.who import letter_choices, who
 from pipeline.cli import show, words
 from pipeline.cli.saying import chapters, spoken
 from pipeline.domain import Address, Event, IntegrityFailure, LetterState, NotFound
-from pipeline.store import events, holds, lives, stops
+from pipeline.store import brakes, events, holds, lives, persons, stops
 from pipeline.store import send as sending
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -288,6 +288,44 @@ def test_a_case_that_left_its_letter_is_told_with_the_reason(db: Database, now: 
         sending.drop_cases(connection, made.notice, {made.case: "stale"}, now + 5 * HOUR)
     text = told(record(db, str(ADDRESS)), now)
     assert f"case {made.case} left the letter at 2026-03-01T15:00:00Z: its evidence was too old" in text
+
+
+OWN_HOLDS = {
+    "en": (
+        "Hold on campaign test, by Tocsin itself: 4 of 60 letters were refused by policy (5.7.x); "
+        "the relay's words: 550 5.7.1 No",
+        "Hold on wave 1, by Tocsin itself: its first 20 letters, of 99, have left; a person looks before the others do",
+        "Hold on everything, by Alice: the lawyers ask",
+    ),
+    "fr": (
+        "Suspension (campagne test), par Tocsin lui-même\u00a0: 4 lettres sur 60 ont été refusées en vertu des règles du "
+        "destinataire (5.7.x); mots du serveur d'envoi\u00a0: 550 5.7.1 No",
+        "Suspension (vague 1), par Tocsin lui-même\u00a0: ses 20 premières lettres, sur 99, sont parties; une personne "
+        "regarde avant que les autres partent",
+        "Suspension (tout), par Alice\u00a0: the lawyers ask",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", OWN_HOLDS)
+def test_a_hold_that_the_program_placed_says_why_in_words_and_a_persons_in_theirs(
+    db: Database, now: datetime, language: str
+) -> None:
+    made = world.story(db, now)
+    with db.write() as connection:
+        alice = persons.add(connection, "Alice", persons.Role.OFFICER, "", "", now, "tocsin")
+        brakes.brake(connection, made.campaign, "policy", {"count": 4, "of": 60}, "550 5.7.1 No", now)
+        brakes.pause(connection, made.campaign, made.wave, 20, 99, now)
+        holds.hold(connection, holds.Scope(), "the lawyers ask", now, f"person:{alice}")
+    found = record(db, str(ADDRESS))
+    shown = told(found, now, language)
+    assert [line for line in OWN_HOLDS[language] if line not in shown] == [], shown
+    assert "first letters\n" not in shown  # our code of that reason
+    assert [(hold["code"], hold["data"]) for hold in plain(found)["holds"]] == [
+        ("brakes.policy", {"count": 4, "of": 60}),
+        ("canary", {"count": 20, "of": 99}),
+        ("asked", {}),
+    ]
 
 
 def test_a_purged_value_is_said_to_be_purged(db: Database, now: datetime) -> None:

@@ -204,7 +204,7 @@ def test_a_person_s_hold_stays_when_that_of_the_brakes_is_released(db: Database,
         assert brakes.pause(connection, 1, 1, 20, 100, now) == 2
         assert holds.hold(connection, Scope(1, 1), "wait", now, "person:1") == 3
         assert holds.hold(connection, Scope(1, 1), "wait", now, "person:2") is None
-        assert brakes.go_on(connection, 1, 1, "looks well", now, "person:1") == [2]
+        assert brakes.go_on(connection, 1, 1, now, "person:1") == [2]
         assert [(row["id"], row["code"], row["data"]) for row in holds.held(connection)] == [
             (1, "brakes.us", {"count": 10, "of": 10}),
             (3, "asked", {}),
@@ -228,7 +228,7 @@ def test_a_wave_is_held_after_its_first_letters_until_a_person_lets_it_go_on(db:
         assert p.send(db, settings=settings(p, canary=FIRST)).tally == {}  # not even the one that is tried again
         with db.write() as connection:
             assert brakes.answered(connection, 1)[0] == ("abuse@isp1.example", "refused")
-            brakes.go_on(connection, 1, 1, "looks well", p.clock(), "person:1")
+            brakes.go_on(connection, 1, 1, p.clock(), "person:1")
         assert p.send(db, settings=settings(p, canary=FIRST)).tally == {"handed": 8}
         assert len(placed(db)) == 1
     with db.read() as connection:
@@ -283,7 +283,7 @@ def test_after_a_person_s_word_the_pace_begins_low_and_doubles(db: Database, pos
         wave = wave_of_letters(db, p.clock(), 10)
         p.send(db, settings=settings(p, canary=rules))
         with db.write() as connection:
-            brakes.go_on(connection, 1, wave, "looks well", p.clock(), "person:1")
+            brakes.go_on(connection, 1, wave, p.clock(), "person:1")
             sending = {row["id"]: row for row in waves.sending(connection)}
             with p.edge() as wire:
                 run = p.sending(db, wire, 1, settings=settings(p, canary=rules, rate=8.0))
@@ -306,7 +306,7 @@ def test_a_wave_that_begins_slowly_leaves_at_that_pace(db: Database, post: Any) 
         wave_of_letters(db, p.clock(), 6)
         p.send(db, settings=settings(p, canary=rules))
         with db.write() as connection:
-            brakes.go_on(connection, 1, 1, "looks well", p.clock(), "person:1")
+            brakes.go_on(connection, 1, 1, p.clock(), "person:1")
         outcome = p.send(db, settings=settings(p, canary=rules, rate=0.01))
         assert outcome.tally == {"handed": 1}
         assert outcome.why.startswith("mail:campaign:1/")
