@@ -540,8 +540,8 @@ class Connected:
 class Said(NamedTuple):
     """What a relay said to one command of a letter, `milliseconds` after the first one was written.
 
-    `code` 0: it said nothing that could be understood, and `text` says why.  The command "moved": what had been said of the
-    letter was taken back before the relay came to it, and was said again on another connection; the time begins anew.
+    `code` 0: nothing that could be understood, and `text` says why.  The command "taken back": the relay had not come to
+    the letter yet; what follows was said on another connection, and the time begins anew.
     """
 
     command: str

@@ -11,7 +11,7 @@ from collections.abc import Set
 from io import IncrementalNewlineDecoder
 
 from pipeline.domain import Send
-from pipeline.net.smtp_talk import Letter
+from pipeline.net.smtp_event import Letter
 from pipeline.net.smtp_wire import Reply
 
 OURS = "made by us: "  # begins the text of every reply that no server gave

@@ -9,8 +9,10 @@ import asyncio
 import select
 from collections.abc import Callable
 
+from pipeline.domain import Connected
+from pipeline.net.smtp_event import Event, Letter, Unspoken
 from pipeline.net.smtp_session import RelaySettings
-from pipeline.net.smtp_talk import Conversation, Event, Letter
+from pipeline.net.smtp_talk import Conversation
 from pipeline.net.smtp_wire import cleaned
 
 GOODBYE = 5.0  # seconds in which a relay may answer QUIT
@@ -23,12 +25,12 @@ class Line(asyncio.Protocol):
         self,
         transport: asyncio.Transport,
         extensions: frozenset[str],
-        tls: str,
+        connection: Connected,
         settings: RelaySettings,
         happened: "Callable[[Line, list[Event]], None]",
     ) -> None:
         self.extensions = extensions
-        self.tls = tls
+        self.connection = connection
         self.leaving = False
         self._talk = Conversation("pipelining" in extensions, settings.timeout, settings.dot_timeout)
         self._transport = transport
@@ -63,6 +65,11 @@ class Line(asyncio.Protocol):
         worn = self._letters >= self._settings.max_letters_per_connection
         return worn or (self._letters > 0 and self._loop.time() - self._born >= self._settings.max_age)
 
+    @property
+    def withdrawn(self) -> bool:
+        """True since its last letter was taken back: it is likely to end, by our own doing."""
+        return self._talk.withdrawn
+
     def unread(self) -> bool:
         """True if the relay has said something, or hung up, of which we have not heard yet."""
         return self._transport.is_closing() or bool(self._unread.poll(0))
@@ -76,6 +83,14 @@ class Line(asyncio.Protocol):
         """Write the message and its dot with the next `flush`."""
         self._talk.go(letter_id, self._loop.time())
 
+    def kept_waiting(self) -> float:
+        """Return for how many seconds a letter has stood behind a dot that has no reply; 0 if none does."""
+        return self._talk.kept_waiting(self._loop.time())
+
+    def withdraw(self, why: str) -> Unspoken | None:
+        """Take back the letter that stands behind a dot without a reply; None if there is none."""
+        return self._talk.withdraw(self._loop.time(), why)
+
     def quit(self) -> None:
         """Say goodbye; the line ends when that is answered, or after a little while."""
         self.leaving = True
@@ -85,7 +100,7 @@ class Line(asyncio.Protocol):
 
     def end(self, why: str) -> list[Event]:
         """Close at once: what is not written yet is never written."""
-        events = self._talk.end(why)
+        events = self._talk.end(why, self._loop.time())
         self.abort()
         return events
 
@@ -114,12 +129,12 @@ class Line(asyncio.Protocol):
         self._happened(self, self._talk.receive(data, self._loop.time()))
 
     def eof_received(self) -> bool:
-        self._happened(self, self._talk.end("the relay closed the connection"))
+        self._happened(self, self._talk.end("the relay closed the connection", self._loop.time()))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         why = f"the connection was lost: {cleaned(str(exc))}" if exc else "the relay closed the connection"
-        self._happened(self, self._talk.end(why))
+        self._happened(self, self._talk.end(why, self._loop.time()))
 
     def pause_writing(self) -> None:
         self._full = True

@@ -8,14 +8,20 @@ Standards: RFC 5321 (3.3, 4.5.3.2 time-outs), 2920, 3207, 4954.
 import asyncio
 import base64
 import contextlib
+import hashlib
 import ssl
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Literal, cast
 
 import aiosmtplib
 
-from pipeline.domain import ConfigurationError
+from pipeline.domain import Clock, ConfigurationError, Connected, Said
 from pipeline.net.smtp_wire import Reply, cleaned, reply_of
+
+MOST_EXTENSIONS = 40
+LONGEST_KEPT = 500  # characters of the line of extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,9 @@ class RelaySettings:
     dot_timeout: float = 600.0
     backoff: float = 1.0  # wait after a connection that failed; doubled for each that fails after it
     longest_backoff: float = 300.0
+    withdraw_after: float = (
+        5.0  # a letter that stands behind a dot so long goes over another connection, if one is free
+    )
 
     @property
     def name(self) -> str:
@@ -49,12 +58,18 @@ class RelaySettings:
 
 
 class NotOpened(Exception):
-    """No connection came about: `stage` (connect, tls, ehlo, auth) and the `reply` that ended it."""
+    """No connection came about: `stage` (connect, tls, ehlo, auth), the `reply` that ended it, and how far it came."""
 
-    def __init__(self, stage: str, reply: Reply) -> None:
+    def __init__(self, stage: str, reply: Reply, connection: Connected, milliseconds: int) -> None:
         super().__init__(stage, reply)
         self.stage = stage
         self.reply = reply
+        self.connection = connection
+        self.said = (Said(stage, milliseconds, reply.code, reply.enhanced, reply.text),)
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def tls_context(settings: RelaySettings) -> ssl.SSLContext | None:
@@ -75,27 +90,31 @@ def tls_context(settings: RelaySettings) -> ssl.SSLContext | None:
 
 
 async def connected(
-    settings: RelaySettings, context: ssl.SSLContext | None
-) -> tuple[asyncio.Transport, frozenset[str], str]:
+    settings: RelaySettings, context: ssl.SSLContext | None, clock: Clock = system_clock
+) -> tuple[asyncio.Transport, frozenset[str], Connected]:
     """Connect, EHLO, STARTTLS and AUTH as the settings say, and take the connection over from the library.
 
-    Returns the transport, the extensions offered (in lower case: pipelining, 8bitmime, smtputf8, dsn, size) and the
-    version of TLS (empty: none).  Whoever gets it sets a protocol of its own at once.  Raises NotOpened.
+    Returns the transport, the extensions offered (in lower case: pipelining, 8bitmime, smtputf8, dsn, size) and what is to
+    be recorded of the connection.  Whoever gets it sets a protocol of its own at once.  Raises NotOpened.
     """
-    client, version = await opened(settings, context)
-    return cast(asyncio.Transport, client.transport), frozenset(client.esmtp_extensions), version
+    client, known = await opened(settings, context, clock)
+    return cast(asyncio.Transport, client.transport), frozenset(client.esmtp_extensions), known
 
 
 async def greet(settings: RelaySettings) -> str:
     """Connect as for letters, say QUIT, and return the version of TLS (empty: none).  Raises NotOpened."""
-    client, version = await opened(settings, tls_context(settings))
+    client, known = await opened(settings, tls_context(settings))
     with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
         await client.quit(timeout=min(settings.timeout, 5.0))
     drop(client)
-    return version
+    return known.tls
 
 
-async def opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tuple[aiosmtplib.SMTP, str]:
+async def opened(
+    settings: RelaySettings, context: ssl.SSLContext | None, clock: Clock = system_clock
+) -> tuple[aiosmtplib.SMTP, Connected]:
+    loop = asyncio.get_running_loop()
+    began, known = loop.time(), Connected(settings.name, clock())
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -107,31 +126,55 @@ async def opened(settings: RelaySettings, context: ssl.SSLContext | None) -> tup
     )
     stage = "connect"
     try:
-        await client.connect()
+        greeting = await client.connect()
         name = settings.ehlo_name or _literal(client.get_transport_info("sockname")[0])
+        peer = str(client.get_transport_info("peername")[0])
+        known = replace(known, address=peer, greeting=cleaned(greeting.message))
         stage = "ehlo"
         await client.ehlo(hostname=name)
+        known = replace(known, extensions=_listed(client))
         stage = "tls"
-        version = ""
         if context and (settings.tls != "opportunistic" or client.supports_extension("starttls")):
             await client.starttls()
-            version = client.get_transport_info("ssl_object").version()
+            known = _encrypted(known, client.get_transport_info("ssl_object"))
             stage = "ehlo"
             await client.ehlo(hostname=name)
+            known = replace(known, extensions=_listed(client))
         stage = "auth"
         if settings.username:
-            if context and not version:
+            if context and not known.tls:
                 raise aiosmtplib.SMTPException("TLS is not offered: the password was not sent")
             await client.login(settings.username, settings.password)
         if not client.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
-        return client, version
+        return client, known
     except (aiosmtplib.SMTPException, OSError) as error:
         drop(client)
-        raise NotOpened(stage, reply_to(error, settings)) from error
+        milliseconds = int((loop.time() - began) * 1000)
+        raise NotOpened(stage, reply_to(error, settings), known, milliseconds) from error
     except BaseException:
         drop(client)
         raise
+
+
+def _encrypted(known: Connected, socket: ssl.SSLObject) -> Connected:
+    certificate = socket.getpeercert(binary_form=True)
+    return replace(
+        known,
+        tls=socket.version() or "",
+        cipher=(socket.cipher() or ("",))[0],
+        certificate=hashlib.sha256(certificate).hexdigest() if certificate else "",
+    )
+
+
+def offers(client: aiosmtplib.SMTP) -> Mapping[str, str]:
+    """Return what the relay offers: {name, in capitals: its parameters}."""
+    named = sorted(client.esmtp_extensions.items())[:MOST_EXTENSIONS]
+    return {cleaned(name).upper()[:40]: cleaned(value)[:200] for name, value in named}
+
+
+def _listed(client: aiosmtplib.SMTP) -> str:
+    return ", ".join(f"{name} {value}".rstrip() for name, value in offers(client).items())[:LONGEST_KEPT]
 
 
 def drop(client: aiosmtplib.SMTP) -> None:

@@ -8,52 +8,13 @@ Standards: RFC 5321 (4.2 replies, 4.2.3 421, 4.5.2 dots, 4.5.3.2 time-outs), RFC
 """
 
 from collections import deque
-from dataclasses import dataclass
 from math import inf
-from typing import Literal
 
+from pipeline.domain import Said
+from pipeline.net.smtp_event import Asked, Command, Ended, Event, Letter, Unspoken
 from pipeline.net.smtp_wire import LONGEST_REPLY, Reply, next_reply
 
-Command = Literal["mail", "rcpt", "data", "dot", "lone dot", "rset", "quit"]
-
 _CHUNK = 65_536  # bytes of a message in one write; the dot is in the last one, so a longer one can still be abandoned
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What is said for one letter: whole commands, and the message dot-stuffed, with CRLF at its end."""
-
-    letter_id: int
-    mail: bytes
-    rcpt: bytes
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """DATA was answered with 354: the relay waits for the message, and the conversation for `go`."""
-
-    letter_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a transaction ended: at which command, with which reply (code 0: none), and whether the dot was written."""
-
-    letter_id: int
-    stage: Command
-    reply: Reply
-    dot_written: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unspoken:
-    """The conversation ended before the relay came to this letter: its commands stood behind the dot of another one."""
-
-    letter_id: int
-
-
-Event = Asked | Ended | Unspoken
 
 
 class Conversation:
@@ -72,12 +33,17 @@ class Conversation:
         self._taken = False  # its recipient was accepted
         self._asked = False
         self._rest: memoryview | None = None  # of a long message that is being written
-        self._reset = False  # a transaction is open that leads nowhere
+        self._reset = False  # a transaction may be open that leads nowhere
+        self.withdrawn = False  # the letter was taken back: where the relay comes to it, all we can do is to close
+        self._since = 0.0  # when the wait for the next reply began
+        self._began, self._said = 0.0, list[Said]()  # of the letter: when its MAIL was written, and what was replied
+        self._dotted = self._began, self._said  # the same of the one whose dot waits for its reply
 
     @property
     def free(self) -> bool:
-        """True if the next letter may be offered now."""
-        return not (self.over or self._letter or (self._expected and self._expected[-1][0] != "dot"))
+        """True if the next letter may be offered now; not behind a dot from behind which one was taken back."""
+        last = self._expected[-1][0] if self._expected else ""
+        return not (self.over or self._letter or (last and (last != "dot" or self.withdrawn)))
 
     @property
     def idle(self) -> bool:
@@ -93,7 +59,8 @@ class Conversation:
         if not self.free:
             raise ValueError(f"letter {letter.letter_id} was offered to a connection that is not free")
         self._letter, self._behind = letter, bool(self._expected)
-        self._told = self._taken = self._asked = False
+        self._told = self._taken = self._asked = self.withdrawn = False
+        self._said = []
         if self._reset:
             self._unsaid.append(("rset", None, b"RSET\r\n"))
             self._reset = False
@@ -118,8 +85,36 @@ class Conversation:
             self.deadline = now + self._command_time
             return
         self._letter, self._rest, self._asked = None, None, False
+        self._dotted = self._began, self._said
         self._unsaid.append(("dot", letter.letter_id, b".\r\n"))
         self._say(now)
+
+    def kept_waiting(self, now: float) -> float:
+        """Return for how many seconds a letter has stood behind a dot that has no reply; 0 if none does."""
+        return now - self._since if self._stands_behind() else 0.0
+
+    def withdraw(self, now: float, why: str) -> Unspoken | None:
+        """Take back the letter that stands behind a dot without a reply; None if there is none.
+
+        It was not delivered, and may be said elsewhere.  What the relay says of it from now on is only listened to, and if
+        it waits for the message in the end, the connection is closed; the dot before it has had its reply by then.
+        """
+        letter = self._letter
+        if letter is None or not self._stands_behind():
+            return None
+        taken = Unspoken(letter.letter_id, self._vain(now, why))
+        self._letter, self._behind, self._told, self.withdrawn = None, False, True, True
+        self._unsaid.clear()
+        self._reset = bool(taken.said)
+        return taken
+
+    def _stands_behind(self) -> bool:
+        return self._behind and self._letter is not None and self._expected[0][0] == "dot"
+
+    def _vain(self, now: float, why: str) -> tuple[Said, ...]:
+        """Return that what was written of the letter was in vain; nothing if nothing was."""
+        unsaid = any(command == "mail" for command, _, _ in self._unsaid)
+        return () if unsaid else (Said("taken back", _milliseconds(self._began, now), 0, "", why),)
 
     def quit(self, now: float) -> None:
         self._unsaid.append(("quit", None, b"QUIT\r\n"))
@@ -139,16 +134,16 @@ class Conversation:
         try:
             while not self.over and (found := next_reply(received, at)) is not None:
                 at = found[1]
-                self._hear(found[0], events)
+                self._hear(found[0], events, now)
         except ValueError as error:
-            self._end(f"not understood: {error}", events)
+            self._end(f"not understood: {error}", events, now)
         if at:
             del received[:at]
             self._wait(now)
         if received and not (self.over or self._expected):
-            self._end("the relay spoke out of turn", events)
+            self._end("the relay spoke out of turn", events, now)
         elif len(received) > LONGEST_REPLY:
-            self._end("not understood: too long", events)
+            self._end("not understood: too long", events, now)
         self._say(now)
         return events
 
@@ -157,18 +152,20 @@ class Conversation:
         if now < self.deadline:
             return []
         if self._rest is not None:
-            return self.end(f"the message was not taken within {self._command_time:g} s")
-        return self.end(f"no reply within {self._patience():g} s")
+            return self.end(f"the message was not taken within {self._command_time:g} s", now)
+        return self.end(f"no reply within {self._patience():g} s", now)
 
-    def end(self, why: str) -> list[Event]:
+    def end(self, why: str, now: float) -> list[Event]:
         """The connection is gone, or has to be given up."""
-        return [] if self.over else self._end(why, [])
+        return [] if self.over else self._end(why, [], now)
 
     def _say(self, now: float) -> None:
         """Say what may be said now: all of it, or one command at a time."""
         unsaid, expected, waits = self._unsaid, self._expected, bool(self._expected)
         while unsaid and (self._pipelining or not expected):
             command, letter_id, words = unsaid.popleft()
+            if command == "mail":
+                self._began = now
             self._out.append(words)
             expected.append((command, letter_id))
         if not waits:
@@ -176,27 +173,33 @@ class Conversation:
 
     def _wait(self, now: float) -> None:
         """The time for the next reply begins to run; without one to wait for, it is the caller's."""
-        self.deadline = now + self._patience() if self._expected else inf
+        self._since, self.deadline = now, now + self._patience() if self._expected else inf
 
     def _patience(self) -> float:
         return self._dot_time if self._expected[0][0] == "dot" else self._command_time
 
-    def _hear(self, reply: Reply, events: list[Event]) -> None:
+    def _hear(self, reply: Reply, events: list[Event], now: float) -> None:
         if not self._expected:  # unasked: nothing that comes after it could be told apart from an answer
-            self._end("the relay spoke out of turn", events, reply)
+            self._end("the relay spoke out of turn", events, now, reply)
             return
         command, letter_id = self._expected.popleft()
+        if letter_id is not None:
+            self._note(command, reply, now)
         if letter_id is None:
             listens = _refused(reply) if command == "lone dot" else reply.code // 100 == 2 and command != "quit"
         elif command == "dot":
-            events.append(Ended(letter_id, "dot", reply, True))
+            events.append(Ended(letter_id, "dot", reply, True, tuple(self._dotted[1])))
             listens = reply.code // 100 == 2 or _refused(reply)
         elif command == "data":
             listens = self._data(letter_id, reply, events)
         else:
             listens = self._envelope(command, letter_id, reply, events)
         if not listens:
-            self._end(f"the relay said {reply.code} to {command}", events)
+            self._end(f"the relay said {reply.code} to {command}", events, now)
+
+    def _note(self, command: Command, reply: Reply, now: float) -> None:
+        began, said = self._dotted if command == "dot" else (self._began, self._said)
+        said.append(Said(command, _milliseconds(began, now), reply.code, reply.enhanced, reply.text))
 
     def _envelope(self, command: Command, letter_id: int, reply: Reply, events: list[Event]) -> bool:
         if reply.code == 421 and self._behind:  # said of the connection: another one will do
@@ -207,7 +210,7 @@ class Conversation:
             return True
         if not self._told:
             self._told, self._reset = True, command == "rcpt"
-            events.append(Ended(letter_id, command, reply, False))
+            events.append(Ended(letter_id, command, reply, False, tuple(self._said)))
         if self._unsaid:  # one at a time: nothing more is said of it
             self._unsaid.clear()
             self._letter = None
@@ -225,20 +228,25 @@ class Conversation:
             return True
         if not self._told:
             self._reset = True
-            events.append(Ended(letter_id, "data", reply, False))
+            events.append(Ended(letter_id, "data", reply, False, tuple(self._said)))
         return _refused(reply)
 
-    def _end(self, why: str, events: list[Event], said: Reply | None = None) -> list[Event]:
+    def _end(self, why: str, events: list[Event], now: float, said: Reply | None = None) -> list[Event]:
         """Nothing more will be said: what had its dot written is unknown, everything else was not delivered."""
         self.over, self.deadline = why, inf
+        nothing = Reply(0, "", why)
         for command, letter_id in self._expected:
             if command == "dot" and letter_id is not None:
-                events.append(Ended(letter_id, "dot", Reply(0, "", why), True))
+                self._note("dot", nothing, now)
+                events.append(Ended(letter_id, "dot", nothing, True, tuple(self._dotted[1])))
         letter = self._letter
-        if letter is not None and not self._told:
+        if letter is not None and self._behind:
+            events.append(Unspoken(letter.letter_id, self._vain(now, why)))
+        elif letter is not None and not self._told:
             waits = [command for command, number in self._expected if number == letter.letter_id]
-            ended = Ended(letter.letter_id, waits[0] if waits else "data", said or Reply(0, "", why), False)
-            events.append(Unspoken(letter.letter_id) if self._behind else ended)
+            stage, reply = waits[0] if waits else "data", said or nothing
+            self._note(stage, reply, now)
+            events.append(Ended(letter.letter_id, stage, reply, False, tuple(self._said)))
         self._letter = self._rest = None
         for left in (self._expected, self._unsaid, self._out, self._received):
             left.clear()
@@ -248,3 +256,7 @@ class Conversation:
 def _refused(reply: Reply) -> bool:
     """True for a refusal after which the relay still listens (421 closes, RFC 5321 4.2.3)."""
     return reply.code >= 400 and reply.code != 421
+
+
+def _milliseconds(began: float, now: float) -> int:
+    return max(int((now - began) * 1000), 0)

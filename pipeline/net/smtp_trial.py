@@ -5,17 +5,14 @@ down before that it goes.  Standards: RFC 5321, RFC 3207, RFC 4954.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiosmtplib
 
 from pipeline.net.edge import alone
-from pipeline.net.smtp_session import NotOpened, RelaySettings, drop, opened, reply_to, tls_context
+from pipeline.net.smtp_session import NotOpened, RelaySettings, drop, offers, opened, reply_to, tls_context
 from pipeline.net.smtp_wire import Reply, cleaned
-
-MOST_EXTENSIONS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +34,13 @@ def trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None = None)
 
 
 async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None) -> Trial:
-    client, version = await opened(settings, tls_context(settings))
+    client, known = await opened(settings, tls_context(settings))
     try:
-        socket = client.get_transport_info("ssl_object")
-        certificate = socket.getpeercert(binary_form=True) if socket is not None else None
         return Trial(
-            extensions=_extensions(client.esmtp_extensions),
-            tls=version,
-            cipher=str((socket.cipher() or ("",))[0]) if socket is not None else "",
-            certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
+            extensions=offers(client),
+            tls=known.tls,
+            cipher=known.cipher,
+            certificate_sha256=known.certificate,
             logged_in=bool(settings.username),
             reply=await _handed(client, settings, *letter) if letter is not None else None,
         )
@@ -63,11 +58,6 @@ async def _handed(client: aiosmtplib.SMTP, settings: RelaySettings, sender: str,
     except (aiosmtplib.SMTPException, OSError) as error:
         return reply_to(error, settings)
     return Reply(250, "", cleaned(text))
-
-
-def _extensions(offered: Mapping[str, str]) -> dict[str, str]:
-    named = sorted(offered.items())[:MOST_EXTENSIONS]
-    return {cleaned(name).upper()[:40]: cleaned(value)[:200] for name, value in named}
 
 
 __all__ = ("NotOpened", "Trial", "trial")

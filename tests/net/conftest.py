@@ -1,14 +1,20 @@
-"""What the tests of the edges share: one clock that stands still, and the asking of a batch of questions."""
+"""What the tests of the edges share: a clock that stands still, the asking of a batch of questions, a mail server."""
 
+import contextlib
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.domain import Clock
 from pipeline.net.edge import Edge
+from pipeline.sandbox.mail_rules import Rule
+from pipeline.sandbox.mail_server import MailServer, serve
+from pipeline.sandbox.thread import in_thread
 
 
 @pytest.fixture
@@ -41,3 +47,21 @@ def ask() -> Callable[[Edge[Any, Any], list[Any]], list[Any]]:
         return answers
 
     return asked
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test is run on the loop of uvloop, and on the one that is used where uvloop cannot be had."""
+    if request.param == "asyncio":
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[Callable[..., MailServer]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(rules: dict[str, Rule] | None = None, folder: str = "sink", **settings: Any) -> MailServer:
+            maildir = tmp_path / folder / "mail"
+            return stack.enter_context(in_thread(serve(rules or {}, maildir, **settings)))
+
+        yield start

@@ -23,6 +23,7 @@ import pytest
 from pipeline.domain import Go, Ready, Result, Send
 from pipeline.net.edge import Questions, quick_loop
 from pipeline.net.smtp import Answer, Message, RelaySettings, _Relay, edge
+from pipeline.net.smtp_session import system_clock
 from tests.system.presence import needs
 
 COMMANDS = ["mail", "rcpt", "data", "dot"]
@@ -326,14 +327,14 @@ def test_what_the_relay_said_before_a_dot_is_read_before_the_dot_is_written(
         def answer(said: Answer) -> None:
             if isinstance(said, Ready):  # nothing is read in this turn of the loop
                 accepted[0].sendall(b"250 2.0.0 As if it were kept\r\n")
-                [line] = handed._lines
+                [line] = handed._lines._open
                 assert select.select([line._transport.get_extra_info("socket").fileno()], [], [], 20)[0]
                 handed._take(Go(said.letter_id))
             else:
                 results.append(said)
 
         settings = RelaySettings("127.0.0.1", port, tls="none", ehlo_name="out.agency.example", backoff=0.01)
-        handed = _Relay(settings, None, answer)
+        handed = _Relay(settings, None, system_clock, answer)
         questions: Questions[Message] = asyncio.Queue()
         questions.put_nowait([Send(1, 1, "v1@agency.example", "abuse@isp.example", b"Subject: x\r\n\r\nHello\r\n")])
         work = asyncio.create_task(handed.work(questions))
