@@ -96,8 +96,9 @@ class Commands:
         environment: Mapping[str, str] | None = None,
         largest_file: int = 0,
         reads_anything: bool = True,
+        module: str = "pipeline",
     ) -> Running:
-        """Start `tocsin LINE --config CONFIG`; `largest_file` in bytes, 0 for no limit."""
+        """Start `tocsin LINE --config CONFIG`, or another module so; `largest_file` in bytes, 0 for no limit."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
         request = {
@@ -107,6 +108,7 @@ class Commands:
             "environment": dict(environment or {}),
             "largest_file": largest_file,
             "reads_anything": reads_anything,
+            "module": module,
         }
         return Running(self, self.ask(request), out, err)
 
@@ -177,7 +179,7 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
     if not request["reads_anything"]:
         _read_as_others_do()
     sys.argv = ["tocsin", *request["start"]]
-    runpy.run_module("pipeline", run_name="__main__")
+    runpy.run_module(request["module"], run_name="__main__")
     raise SystemExit(0)
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 from sqlalchemy import select, text, update
 
-from pipeline.domain import WaveState
+from pipeline.domain import Event, WaveState
 from pipeline.sandbox import installation, mail_server
 from pipeline.sandbox.mail_rules import Rule, RuleBook
 from pipeline.sandbox.mail_server import MailServer
 from pipeline.sandbox.thread import in_thread
+from pipeline.store import lives
 from pipeline.store import tables as t
 from pipeline.store.db import Database, rows
 from tests.ran import Ran
@@ -69,8 +70,8 @@ class Mailing:
     commands: Commands
     db: Database
 
-    def start(self, *line: str) -> Running:
-        return self.commands.start(self.folder / "config.toml", *line)
+    def start(self, *line: str, module: str = "pipeline") -> Running:
+        return self.commands.start(self.folder / "config.toml", *line, module=module)
 
     def run(self, *line: str) -> Ran:
         return self.start(*line).end()
@@ -93,6 +94,11 @@ class Mailing:
     def number(self, sql: str) -> int:
         [row] = self.query(sql)
         return int(next(iter(row.values())))
+
+    def release(self) -> None:
+        """A person's go: from now on the letters leave."""
+        with self.db.write() as connection:
+            lives.advance(connection, [1], Event.WAVE_RELEASED, datetime.now(UTC), "person:1")
 
     def until(self, sql: str, running: Running) -> None:
         """Wait until a query gives a number that is not 0, or the command has ended."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.soak import KILLS
+from tests.system import dying
 from tests.system.conftest import Databases
 from tests.system.forked import Commands, Running
 from tests.system.mailing import SEND, Mailing, mailing
@@ -57,7 +58,8 @@ class Killing:
 
     def line(self) -> str:
         at = ", ".join(f"{at} {count}" for at, count in sorted(self.kills.items()))
-        return f"{self.kills.total()} kills ({at}); {len(self.doubtful)} letters uncertain, at most {self.most} after one kill"
+        doubtful = f"{len(self.doubtful)} letters uncertain, at most {self.most} after one kill"
+        return f"{self.kills.total()} kills ({at}); {doubtful}"
 
 
 def test_a_sender_of_3000_letters_that_is_killed_again_and_again_sends_each_once(
@@ -94,3 +96,32 @@ def settle(m: Mailing, uncertain: dict[int, str]) -> None:
         m.must(*SEND)
     assert m.states() == Counter(accepted=len(taken), handed=len(lost))
     assert Counter(m.taken().values()) == {1: LETTERS}
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "uncertain"),
+    [
+        ("before", "Send", 0),  # the attempt is on record, and the relay has heard nothing
+        ("after", "Send", 0),  # the relay may have heard the envelope
+        ("before", "Go", 1),  # the time of the dot is on record, and the dot was not written
+        ("after", "Go", 1),  # it may have been
+    ],
+)
+def test_between_its_commit_and_its_word_to_the_edge_a_death_loses_nothing_and_sends_nothing_twice(
+    commands: Commands, databases: Databases, when: str, what: str, uncertain: int
+) -> None:
+    with mailing(commands, databases.new, 3 * dying.CONNECTIONS) as m:
+        m.release()
+        url = m.db.engine.url.render_as_string(hide_password=False)
+        running = m.start(when, what, url, str(m.server.port), module="tests.system.dying")
+        assert running.end().code == KILLED
+        doubtful = m.open_dots()
+        assert bool(doubtful) == bool(uncertain)
+        assert len(doubtful) <= dying.CONNECTIONS
+        m.must(*SEND)
+        in_doubt, taken = m.uncertain(), m.taken()
+        assert len(in_doubt) == len(doubtful)
+        assert set(taken.values()) == {1}
+        assert m.states() == Counter(handed=12 - len(doubtful), uncertain=len(doubtful))
+        if (when, what) == ("before", "Go"):
+            assert not set(in_doubt.values()) & set(taken)
