@@ -14,7 +14,7 @@ from pipeline.domain import Event, Go, Ready, Result, Stop
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
 from pipeline.send.spacing import FURTHEST
 from pipeline.send.work import BY, Sending
-from pipeline.store import budgets, lives
+from pipeline.store import budgets, connections, lives
 from pipeline.store import send as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
@@ -71,7 +71,8 @@ def write_replies(run: Sending, connection: Connection, results: Sequence[Result
         fates[judgement.kind, why, due_at].append(result.letter_id)
         _hear_of_the_relay(run, connection, result, judgement, now)
         run.tally[judgement.kind.value] += 1
-    store.record_replies(connection, [_reply(result, kinds[result.letter_id], now) for result in results])
+    connections.write(connection, [result.connection for result in results], run.connections)
+    store.record_replies(connection, [_reply(run, result, kinds[result.letter_id], now) for result in results])
     lease = Lease(run.worker_id, {letter: run.under_way[letter].claim for letter in said})
     for (kind, why, due_at), ids in fates.items():
         _move(connection, kind, why, due_at, ids, said, lease, now)
@@ -103,7 +104,7 @@ def _move(
         store.noticed(connection, ids, now, BY)
 
 
-def _reply(result: Result, kind: Kind, now: datetime) -> dict[str, Any]:
+def _reply(run: Sending, result: Result, kind: Kind, now: datetime) -> dict[str, Any]:
     return {
         "attempt": result.attempt_id,
         "ended_at": now,
@@ -114,6 +115,8 @@ def _reply(result: Result, kind: Kind, now: datetime) -> dict[str, Any]:
         "enhanced": result.enhanced,
         "reply_text": result.text,
         "outcome": kind.value,
+        "connection_id": run.connections[result.connection] if result.connection else None,
+        "said": connections.said_text(result.said),
     }
 
 

@@ -129,6 +129,7 @@ def _patience(run: Sending, claimed: Claimed) -> float:
 def _drain(run: Sending) -> None:
     """A person stopped us: let transactions whose dot is committed finish, abandon the others, write what happened."""
     waited = 0.0
+    run.connections.clear()  # what the round wrote that was stopped may be undone
     run.wire.tell_all([Stop(letter_id) for letter_id in run.under_way])  # too late for those that had their Go
     while run.under_way and waited < LONGEST_DRAIN:
         answers = run.wire.take(0.5)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.domain import Clock, Go, Progress, Ready, Result, Send, Stop, Wire
+from pipeline.domain import Clock, Connected, Go, Progress, Ready, Result, Send, Stop, Wire
 from pipeline.send.brakes import BrakeSettings
 from pipeline.send.canary import CanarySettings
 from pipeline.send.dkim import DkimKeys
@@ -96,6 +96,7 @@ class Sending:
     refusals_of_us: int = 0
     last_words: str = ""
     watch: Watch = field(default_factory=Watch)
+    connections: dict[Connected, int] = field(default_factory=dict)  # those that are written, by their ids
     total: int = 0
 
     def __post_init__(self) -> None:

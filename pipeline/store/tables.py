@@ -629,7 +629,23 @@ attempts = Table(
     _text("enhanced"),
     _text("reply_text"),
     _text("outcome"),
+    Column("connection_id", Id, nullable=True),  # of connections; the key is not checked with each letter's reply
+    _text("said"),  # JSON: [[command, milliseconds, code, enhanced code, text], ...]
     UniqueConstraint("letter_id", "number"),
+)
+
+connections = Table(  # to relays, over which letters went or would have gone
+    "connections",
+    metadata,
+    _id(),
+    _text("relay", None),
+    _text("address"),
+    _text("greeting"),
+    _text("extensions"),
+    _text("tls"),
+    _text("cipher"),
+    _text("certificate_sha256"),  # hexadecimal
+    _at("opened_at"),
 )
 
 queue_ids = Table(  # under which id a relay had a letter in its queue, as its log says
