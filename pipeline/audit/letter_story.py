@@ -23,7 +23,7 @@ def letter_story(record: Record, letter: Row, now: datetime) -> list[Chapter]:
     """Return the chapters of a letter's story, empty ones left out.  `record` is that of its notice (who.py)."""
     chapters = (
         (say("How it stands"), (*now_lines(_only(record, letter), now), *next_lines(record, letter, now))),
-        (say("What was written, and what came of it"), written_lines(record)),
+        (say("What was written, and what came of it"), written_lines(record, replies=True)),
         (say("What stops it, or has stopped it"), stop_lines(record)),
         (say("Everything in order, from the log"), event_lines(_only(record, letter))),
     )

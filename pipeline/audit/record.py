@@ -56,6 +56,7 @@ class Record:
     told_cases: dict[int, int] = field(default_factory=dict)
     letters: Rows = field(default_factory=list)
     attempts: Rows = field(default_factory=list)
+    connections: Rows = field(default_factory=list)
     deliveries: Rows = field(default_factory=list)
     holds: Rows = field(default_factory=list)
     suppressions: Rows = field(default_factory=list)
@@ -92,6 +93,8 @@ def plain_row(row: dict[str, Any]) -> dict[str, Any]:
     made = {key: value for key, value in row.items() if key not in HIDDEN}
     for key in PARSED & set(made):
         made[key] = json.loads(made[key]) if isinstance(made[key], str) else made[key]
+    if "said" in made:  # of an attempt: empty if it has no dialogue
+        made["said"] = json.loads(made["said"] or "[]")
     for key in {"raw", "head"} & set(made):
         made[key], made[f"{key}_base64"] = exact(made[key])
     return made

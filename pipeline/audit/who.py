@@ -113,6 +113,7 @@ def _around(connection: Connection, record: Record) -> None:
         record.cut.add("told")
     record.letters = store.letters_of(connection, _ids(record.notices))
     record.attempts = store.attempts_of(connection, _ids(record.letters))
+    record.connections = store.connections_of(connection, _ids(record.attempts, "connection_id"))
     record.deliveries = store.deliveries_of(connection, _ids(record.letters))
     record.waves = store.waves_of(connection, _ids(record.notices, "wave_id"))
     record.approvals = store.approvals_of(connection, _ids(record.waves))

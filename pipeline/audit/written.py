@@ -13,6 +13,7 @@ from pipeline.audit.behind import behind_lines
 from pipeline.audit.codes import meaning
 from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.record import Kind, Record, actor
+from pipeline.audit.replied import over_lines, replied_lines
 from pipeline.audit.say import Exact, Line, Say, Word, counted, say
 
 Row = Mapping[str, Any]
@@ -31,7 +32,8 @@ OUTCOMES = {
 }
 
 
-def written_lines(record: Record) -> Iterator[Line]:
+def written_lines(record: Record, *, replies: bool = False) -> Iterator[Line]:
+    """Yield what was written and what came of it; with `replies`, each reply of each attempt, with its time."""
     letters = {row["notice_id"]: row for row in record.letters}
     told_waves: set[int] = set()
     for notice in record.notices:
@@ -46,7 +48,7 @@ def written_lines(record: Record) -> Iterator[Line]:
             told_waves.add(notice["wave_id"])
             yield from _wave_lines(record, notice["wave_id"])
         if letter is not None:
-            yield from _attempt_lines(record, letter)
+            yield from _attempt_lines(record, letter, replies)
             yield from behind_lines(record, letter)
             yield from _paper_lines(record, letter)
 
@@ -150,11 +152,13 @@ def _reason(record: Record, kept: str) -> Say:
     return say("why: {why}", why=Exact(text))
 
 
-def _attempt_lines(record: Record, letter: Row) -> Iterator[Line]:
+def _attempt_lines(record: Record, letter: Row, replies: bool) -> Iterator[Line]:
     for row in record.attempts:
         if row["letter_id"] == letter["id"]:
             yield Line(meaning(OUTCOMES, row["outcome"], {"number": row["number"]}), row["started_at"])
+            yield from (Line(line, depth=1) for line in over_lines(record, row))
             yield from (Line(line, depth=1) for line in _attempt_details(row))
+            yield from (Line(line, depth=2) for line in (replied_lines(row) if replies else ()))
 
 
 def _paper_lines(record: Record, letter: Row) -> Iterator[Line]:
@@ -167,8 +171,6 @@ def _paper_lines(record: Record, letter: Row) -> Iterator[Line]:
 
 
 def _attempt_details(row: Row) -> Iterator[Say | Exact]:
-    relay, tls = row["relay"] or say("not on record"), row["tls"] or say("without encryption, or not on record")
-    yield say("relay: {relay}; TLS: {tls}", relay=relay, tls=tls)
     yield say("from {sender} to {recipient}", sender=row["sender"], recipient=row["recipient"])
     if row["dot_at"] is None:
         yield say("SHA-256 of the bytes that were to be sent: {sha256}", sha256=row["sha256"])

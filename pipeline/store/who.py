@@ -20,6 +20,7 @@ from pipeline.store.tables import (
     campaigns,
     cases,
     checks,
+    connections,
     contacts,
     deliveries,
     feeds,
@@ -290,6 +291,11 @@ def attempts_of(connection: Connection, letter_ids: Collection[int]) -> Rows:
     columns = [column for column in attempts.c if column.name != "worker_id"]
     query = select(*columns).order_by(attempts.c.letter_id, attempts.c.number)
     return among(connection, query, attempts.c.letter_id, letter_ids)
+
+
+def connections_of(connection: Connection, ids: Collection[int]) -> Rows:
+    """Return connections to relays."""
+    return among(connection, select(connections).order_by(connections.c.id), connections.c.id, ids)
 
 
 def deliveries_of(connection: Connection, letter_ids: Collection[int]) -> Rows:

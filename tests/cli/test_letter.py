@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import update
 
 from pipeline.cli import context
-from pipeline.domain import LetterState
-from pipeline.store import holds
+from pipeline.domain import Connected, LetterState, Said
+from pipeline.store import connections, holds
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests.audit import world
@@ -58,6 +58,60 @@ def test_each_attempt_is_told_with_its_answer_and_its_encryption(tocsin: Tocsin,
     shown = told(tocsin, made)
     assert "250 2.0.0 Ok: queued as 4ABC" in shown
     assert "TLS: TLSv1.3" in shown
+
+
+SAID = (
+    Said("taken back", 5004, 0, "", "the letter before it had no reply yet"),
+    Said("mail", 12, 250, "2.1.0", "Ok"),
+    Said("dot", 61_012, 0, "", "no reply within 60 s"),
+)
+
+
+@pytest.fixture
+def replied(db: Database, made: World, now: datetime) -> Connected:
+    """Every reply of the letter's attempt is on record, and its connection."""
+    opened = Connected(
+        "relay.agency.example:25",
+        now,
+        "192.0.2.25",
+        "hello",
+        "PIPELINING",
+        "TLSv1.3",
+        "TLS_AES_256_GCM_SHA384",
+        "ab" * 32,
+    )
+    known: dict[Connected, int] = {}
+    with db.write() as connection:
+        connections.write(connection, [opened], known)
+        answered = {"said": connections.said_text(SAID), "connection_id": known[opened], "tls": "TLSv1.3"}
+        connection.execute(update(t.attempts).values(**answered))
+    return opened
+
+
+def test_each_reply_is_told_with_its_time_and_the_connection_with_its_certificate(
+    tocsin: Tocsin, made: World, replied: Connected
+) -> None:
+    shown = told(tocsin, made)
+    assert "relay: relay.agency.example:25 at 192.0.2.25; TLS: TLSv1.3, TLS_AES_256_GCM_SHA384\n" in shown
+    assert f"SHA-256 of the relay's certificate: {replied.certificate}\n" in shown
+    assert "taken back after 5004 ms, before the relay came to it: the letter before it had no reply yet\n" in shown
+    assert "MAIL, after 12 ms: 250 2.1.0 Ok\n" in shown
+    assert '".", after 61012 ms, no reply: no reply within 60 s\n' in shown
+    in_french = told(tocsin, made, "--lang", "fr")
+    assert "MAIL, après 12\u00a0ms\u00a0: 250 2.1.0 Ok\n" in in_french
+
+
+def test_json_has_each_reply_and_the_connection(tocsin: Tocsin, made: World, replied: Connected) -> None:
+    data = tocsin("letter", "show", made.letter, "--json").data
+    [attempt], [connection] = data["attempts"], data["connections"]
+    assert attempt["said"] == [list(one) for one in SAID]
+    assert attempt["connection_id"] == connection["id"]
+    assert (connection["tls"], connection["certificate_sha256"]) == ("TLSv1.3", "ab" * 32)
+
+
+def test_json_of_an_attempt_without_a_dialogue_has_none(tocsin: Tocsin, made: World) -> None:
+    data = tocsin("letter", "show", made.letter, "--json").data
+    assert ([attempt["said"] for attempt in data["attempts"]], data["connections"]) == ([[]], [])
 
 
 NEXT = [
