@@ -156,6 +156,13 @@ class ResolveSection(Section):
     scope: ScopeSection = ScopeSection()
 
 
+def _fingerprint(value: str) -> str:
+    plain = value.replace(":", "").strip().lower()
+    if value and not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise ValueError("a SHA-256 has 64 hexadecimal digits, as: openssl x509 -noout -fingerprint -sha256 -in FILE")
+    return plain
+
+
 class RelaySection(Section):
     host: str = Field(
         "127.0.0.1", description="your relay (smarthost); Tocsin does not deliver to foreign servers itself"
@@ -165,6 +172,9 @@ class RelaySection(Section):
         "verified", description="none, opportunistic, required (any certificate), verified"
     )
     ca_file: str = Field("", description="certificates that `verified` trusts; empty: the system's")
+    fingerprint: Annotated[str, AfterValidator(_fingerprint)] = Field(
+        "", description="SHA-256 of the relay's certificate: `verified` takes that one and no other, whoever signed it"
+    )
     username: str = Field("", description="for AUTH; the password stands in the credential file as mail_password")
     ehlo_name: str = Field("", description="the name we greet with; empty: this machine's")
     source_address: str = Field("", description="the local address to send from")
@@ -174,6 +184,12 @@ class RelaySection(Section):
     dot_timeout: Duration = Field(
         timedelta(seconds=600), description="for the reply to the final dot (RFC 5321 4.5.3.2.6)"
     )
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        if self.fingerprint and self.tls != "verified":
+            raise ValueError('a fingerprint is looked at only with tls = "verified"')
+        return self
 
 
 class DkimSection(Section):

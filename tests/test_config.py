@@ -39,11 +39,20 @@ def test_a_limit_that_is_set_for_one_registry_leaves_the_others_theirs(tmp_path:
     assert rates["rdap.lacnic.net"] < 1
 
 
+@pytest.mark.parametrize("written", ["ab" * 32, ":".join(["AB"] * 32)])
+def test_a_fingerprint_is_read_with_colons_and_without(tmp_path: Path, written: str) -> None:
+    relay = config.load(write(tmp_path, f'[mail.relay]\nfingerprint = "{written}"')).settings.mail.relay
+    assert relay.fingerprint == "ab" * 32
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
         ("[mail]\nrat = 2", "mail.rat: no such setting"),
         ("[mail.relay]\nport = 0", "mail.relay.port: "),
+        ('[mail.relay]\nfingerprint = "ab:cd"', "mail.relay.fingerprint: "),
+        (f'[mail.relay]\nfingerprint = "{"gh" * 32}"', "mail.relay.fingerprint: "),
+        (f'[mail.relay]\ntls = "required"\nfingerprint = "{"ab" * 32}"', "mail.relay: "),
         ("[mail]\nfresh_for = '3 days'", "mail.fresh_for: "),
         ("[mail]\nfresh_for = 3", "mail.fresh_for: "),
         ("[feeds.a]\nparser = 'ip_port'", "feeds.a.lawful_basis: "),

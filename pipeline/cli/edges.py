@@ -333,6 +333,7 @@ def relay_settings(loaded: Loaded) -> RelaySettings:
         port=relay.port,
         tls=relay.tls,
         ca_file=str(loaded.path(relay.ca_file)) if relay.ca_file else "",
+        fingerprint=relay.fingerprint,
         username=relay.username,
         password=loaded.secrets.mail_password.get_secret_value(),
         ehlo_name=relay.ehlo_name,

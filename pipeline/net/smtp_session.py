@@ -21,6 +21,10 @@ from pipeline.domain import Clock, ConfigurationError, Connected, Said
 from pipeline.net.smtp_wire import Reply, cleaned, reply_of
 
 MOST_EXTENSIONS = 40
+OTHER_CERTIFICATE = (  # with two fingerprints it stays under what is kept of a reply
+    "the relay showed another certificate (SHA-256 {}) than the one that is set ({}): no letter and no password was sent. "
+    "Ask whoever runs the relay whether it has a new certificate; if so, set mail.relay.fingerprint to it."
+)
 LONGEST_KEPT = 500  # characters of the line of extensions
 
 
@@ -29,7 +33,8 @@ class RelaySettings:
     """One relay and how we speak to it.  Times are in seconds.
 
     `tls`: none; opportunistic (when offered, any certificate); required (any certificate); verified (a certificate for
-    `host`, from `ca_file` or the system's authorities).  The password is sent in clear only with `none`.
+    `host`, from `ca_file` or the system's authorities; with a `fingerprint`, SHA-256 in 64 lower-case digits, that
+    certificate and no other, whoever signed it).  The password is sent in clear only with `none`.
     `ehlo_name` empty: our address as a literal (RFC 5321 4.1.4).  `timeout` is for each reply but the one to the dot.
     """
 
@@ -37,6 +42,7 @@ class RelaySettings:
     port: int
     tls: Literal["none", "opportunistic", "required", "verified"] = "opportunistic"
     ca_file: str = ""
+    fingerprint: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
     ehlo_name: str = ""
@@ -76,7 +82,7 @@ def tls_context(settings: RelaySettings) -> ssl.SSLContext | None:
     """Return what STARTTLS will use, or None for `none`.  Raises ConfigurationError if `ca_file` cannot be used."""
     if settings.tls == "none":
         return None
-    if settings.tls != "verified":
+    if settings.tls != "verified" or settings.fingerprint:  # whose certificate it is, is looked at after the handshake
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -137,6 +143,8 @@ async def opened(
         if context and (settings.tls != "opportunistic" or client.supports_extension("starttls")):
             await client.starttls()
             known = _encrypted(known, client.get_transport_info("ssl_object"))
+            if settings.tls == "verified" and settings.fingerprint not in ("", known.certificate):
+                raise aiosmtplib.SMTPException(OTHER_CERTIFICATE.format(known.certificate, settings.fingerprint))
             stage = "ehlo"
             await client.ehlo(hostname=name)
             known = replace(known, extensions=_listed(client))

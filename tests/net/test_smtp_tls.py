@@ -85,6 +85,59 @@ def test_a_certificate_that_is_not_trusted_or_not_for_this_host_is_refused(
     assert (result.reply, result.tls) == (250, "TLSv1.3")
 
 
+@pytest.fixture
+def fingerprint(authority: Path) -> str:
+    certificate = ssl.PEM_cert_to_DER_cert((authority / "server.crt").read_text())
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def test_with_a_fingerprint_that_certificate_is_taken_whoever_signed_it(
+    sink: Sink, tls: ssl.SSLContext, fingerprint: str
+) -> None:
+    server = sink(tls=tls)
+    [result] = hand_over(settings_for(server, tls="verified", fingerprint=fingerprint, host="localhost"), letter())
+    assert (result.reply, result.tls) == (250, "TLSv1.3")
+
+
+def test_with_a_fingerprint_no_other_certificate_is_taken_and_no_password_is_sent(
+    sink: Sink, tls: ssl.SSLContext, authority: Path, fingerprint: str
+) -> None:
+    server = sink(tls=tls, users={"agency": "s3cret"})
+    known = settings_for(server, tls="verified", username="agency", password="s3cret")
+    other = replace(known, ca_file=str(authority / "ca.pem"), fingerprint="ab" * 32)
+    [result] = hand_over(other, letter())
+    assert (result.stage, result.reply, result.dot_written) == ("tls", 0, False)
+    assert fingerprint in result.text
+    assert "ab" * 32 in result.text
+    assert "mail.relay.fingerprint" in result.text
+    assert {line.split(" ")[0] for _, line in server.commands} == {"EHLO", "STARTTLS"}
+
+
+def test_the_connection_is_known_with_its_cipher_and_certificate(
+    sink: Sink, tls: ssl.SSLContext, fingerprint: str
+) -> None:
+    server = sink(tls=tls)
+    results = hand_over(settings_for(server, tls="required", connections=1), letter(1), letter(2))
+    assert results[0].connection == results[1].connection
+    connection = results[0].connection
+    assert connection is not None
+    assert (connection.relay, connection.address) == (f"127.0.0.1:{server.port}", "127.0.0.1")
+    assert (connection.tls, connection.certificate) == ("TLSv1.3", fingerprint)
+    assert connection.cipher.startswith("TLS_")
+    assert "PIPELINING" in connection.extensions
+    assert "STARTTLS" not in connection.extensions  # those of the EHLO that counts
+    assert [[said.command for said in result.said] for result in results] == [["mail", "rcpt", "data", "dot"]] * 2
+
+
+def test_of_a_refused_login_the_encryption_is_known(sink: Sink, tls: ssl.SSLContext, fingerprint: str) -> None:
+    server = sink(tls=tls, users={"agency": "s3cret"})
+    [result] = hand_over(settings_for(server, tls="required", username="agency", password="other"), letter())
+    assert result.connection is not None
+    assert (result.connection.tls, result.connection.certificate) == ("TLSv1.3", fingerprint)
+    [said] = result.said
+    assert (said.command, said.code, said.enhanced) == ("auth", 535, "5.7.8")
+
+
 @pytest.mark.parametrize("mode", ["required", "verified"])
 def test_a_relay_without_starttls_gets_nothing_when_tls_is_required(sink: Sink, mode: str) -> None:
     server = sink()
