@@ -143,7 +143,7 @@ def send(bench: Bench) -> Outcome:
     """Send the letters of released waves."""
     loaded = bench.ground.loaded
     with bench.ground.db.read() as connection:
-        if not waves.sending(connection):
+        if not waves.any_left(connection):
             return Outcome({}, 0)
     seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
     with ExitStack() as stack:

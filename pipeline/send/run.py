@@ -43,6 +43,7 @@ def send(run: Sending) -> Outcome:
     """
     with run.db.write() as connection:
         recover(connection, run.clock())
+        waves.withdraw_cancelled(connection, run.clock(), BY)
         run.total = store.left(connection, [wave["id"] for wave in waves.sending(connection)])
     try:
         wait, why = _work(run)
@@ -53,6 +54,7 @@ def send(run: Sending) -> Outcome:
         raise
     with run.db.write() as connection:
         look(run, connection, run.clock(), last=True)
+        waves.withdraw_cancelled(connection, run.clock(), BY)
         waves.finish(connection, run.clock(), BY)
         ids = [wave["id"] for wave in waves.sending(connection)]
         left = store.left(connection, ids)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, Update, and_, bindparam, func, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from pipeline.domain import CaseState, LetterState
+from pipeline.domain import CaseState, LetterState, WaveState
 from pipeline.store.many import among
 from pipeline.store.tables import (
     attempts,
@@ -37,7 +37,10 @@ OF_DUE = (
 
 
 def held(*, but: bool = False) -> ColumnElement[bool]:
-    """The condition that a hold covers a letter now (of contact and wave joined to it); `but`: other ones than :but."""
+    """The condition that a hold is in force that covers a letter (a contact is joined to it); `but`: other ones than :but.
+
+    A hold is in force from when it is there until it is released, whatever the clock says: a clock may be set back.
+    """
     domain = func.substr(contacts.c.mailbox, func.length(contacts.c.mailbox) - func.length(holds.c.domain))
     covers = and_(
         or_(holds.c.campaign_id.is_(None), holds.c.campaign_id == letters.c.campaign_id),
@@ -45,7 +48,6 @@ def held(*, but: bool = False) -> ColumnElement[bool]:
         or_(holds.c.contact_id.is_(None), holds.c.contact_id == letters.c.contact_id),
         or_(holds.c.domain == "", domain == "@" + holds.c.domain, domain == "." + holds.c.domain),
         holds.c.released_at.is_(None),
-        holds.c.at <= NOW,
     )
     if but:
         covers = and_(covers, holds.c.id.not_in(bindparam("but", expanding=True)))
@@ -72,7 +74,9 @@ def due(dialect: str) -> Select[Any]:
 
 @cache
 def held_among(dialect: str, *, but: bool = False) -> Select[Any]:
-    return select(letters.c.id).join(contacts).where(among(dialect, letters.c.id, "ids"), held(but=but))
+    cancelled = waves.c.state == WaveState.CANCELLED  # stops those that were claimed before, as a hold does
+    mine = select(letters.c.id).join(contacts).join(waves, waves.c.id == letters.c.wave_id)
+    return mine.where(among(dialect, letters.c.id, "ids"), or_(held(but=but), cancelled))
 
 
 @cache

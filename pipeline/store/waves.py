@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, select, update
 
 from pipeline.domain import Event, LetterState, NotFound, RefusedBySafety, WaveState
 from pipeline.store import events, lives
@@ -24,6 +24,8 @@ UNSETTLED = (
     LetterState.DEFERRED,
     LetterState.UNCERTAIN,  # a person may have it sent again: its wave must still be open then
 )
+_NOT_LEFT = (LetterState.DRAFTED.value, LetterState.APPROVED.value, LetterState.DEFERRED.value)
+_CANCELLED = letters.c.wave_id.in_(select(waves.c.id).where(waves.c.state == WaveState.CANCELLED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +237,33 @@ def counts(connection: Connection, wave_id: int) -> dict[str, int]:
 
 
 def cancel(connection: Connection, wave: dict[str, Any], now: datetime, by: str, reason: str) -> int:
-    """Cancel a wave: what has not left is withdrawn; returns how many letters.  The log keeps the reason as a text."""
-    open_states = [s.value for s in (LetterState.DRAFTED, LetterState.APPROVED, LetterState.DEFERRED)]
-    query = select(letters.c.id).where(letters.c.wave_id == wave["id"], letters.c.state.in_(open_states))
-    ids = list(connection.execute(query.with_for_update()).scalars())
-    lives.advance(connection, ids, Event.LETTER_WITHDRAWN, now, by, why="cancelled", values={"reason": "cancelled"})
+    """Cancel a wave: what has not left is withdrawn; returns how many letters.  The log keeps the reason as a text.
+
+    What a sender has in hand is stopped before its final dot, as by a hold, and withdrawn once it has come back.
+    """
+    count = _withdraw(connection, letters.c.wave_id == wave["id"], now, by)
     kept = {"reason": events.keep_text(connection, "reason", reason, now)}
     lives.advance(connection, [wave["id"]], Event.WAVE_CANCELLED, now, by, why="asked", data=lambda _: kept)
+    return count
+
+
+def withdraw_cancelled(connection: Connection, now: datetime, by: str) -> int:
+    """Withdraw what came back of cancelled waves; returns how many letters."""
+    return _withdraw(connection, _CANCELLED, now, by)
+
+
+def any_left(connection: Connection) -> bool:
+    """True if there is something to send, or to be settled of a wave that was cancelled while it was sent."""
+    came_back = and_(_CANCELLED, letters.c.state.in_([*_NOT_LEFT, LetterState.CLAIMED.value]))
+    return bool(sending(connection)) or connection.execute(select(exists().where(came_back))).scalar_one()
+
+
+def _withdraw(connection: Connection, which: ColumnElement[bool], now: datetime, by: str) -> int:
+    """Withdraw letters, but for those that a sender writes down at this moment: each would wait for the other."""
+    query = select(letters.c.id).where(which, letters.c.state.in_(_NOT_LEFT)).order_by(letters.c.id)
+    ids = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    values = {"reason": "cancelled", "due_at": None}
+    lives.advance(connection, ids, Event.LETTER_WITHDRAWN, now, by, why="cancelled", values=values)
     return len(ids)
 
 
