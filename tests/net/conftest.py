@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.net.edge import Edge
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.sandbox.mail_server import MailServer, serve
 from pipeline.sandbox.thread import in_thread
+from tests.net.scripted import Relay, Start
 
 
 @pytest.fixture
@@ -65,3 +67,20 @@ def sink(tmp_path: Path) -> Iterator[Callable[..., MailServer]]:
             return stack.enter_context(in_thread(serve(rules or {}, maildir, **settings)))
 
         yield start
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    with contextlib.ExitStack() as stack:
+
+        def started(*given: Any, **more: Any) -> Relay:
+            relay = Relay(*given, **more)
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            relay.port = listener.getsockname()[1]
+            thread = threading.Thread(target=relay.accept, args=(listener,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)
+            return relay
+
+        yield started
