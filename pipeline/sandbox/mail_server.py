@@ -144,9 +144,10 @@ class _Dialogue:
             await asyncio.sleep(rule.seconds)
             self._say(usual)
         elif rule.do == "slow":
-            for byte in usual.encode() + b"\r\n":
+            for byte in usual.encode() + b"\r":
                 self._writer.write(bytes([byte]))
                 await asyncio.sleep(rule.seconds)
+            self._writer.write(b"\n")  # at once what follows: the other side may begin with TLS now
         elif rule.do == "raw":
             self._writer.write(rule.reply.encode("latin-1"))
             return False
