@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import words
+from pipeline.cli.states import WORDS
 from pipeline.config import Loaded
 from pipeline.domain import RefusedBySafety
 from pipeline.net.signature import verify
@@ -18,13 +18,6 @@ from pipeline.render.lint_faces import bilingual_of, check_face
 from pipeline.send.approval import Standing, standing
 from pipeline.store import golive, render, templates, waves
 from pipeline.store.db import Connection
-
-OBJECTIONS = {
-    "rejected": "somebody rejected it",
-    "signature": "a signature is not borne out by the allowed-signers file",
-    "not_independent": "somebody who made or edited it counts among its approvers",
-    "manifest": "its letters are not those of the manifest that was approved",
-}
 
 
 def judge(loaded: Loaded, connection: Connection, wave: dict[str, Any]) -> Standing:
@@ -57,7 +50,7 @@ def require_sound(connection: Connection, wave: dict[str, Any]) -> None:
     if problems:
         raise RefusedBySafety(
             f"Wave {wave['number']} cannot be approved: its letters are not sound",
-            f"{problems[0]}",
+            f"the lint finds in {problems[0].source}: {problems[0].code}",
             "Run: tocsin template lint, mend it, import it, and plan the wave again.",
         )
 
@@ -112,8 +105,15 @@ def _of_live(loaded: Loaded, connection: Connection, wave: dict[str, Any]) -> ob
     return golive.given(connection, campaign_id), bound(loaded, connection, campaign_id)
 
 
+def english(found: Standing) -> str:
+    """Return why words do not stand, empty where they do: an English sentence of the catalogue, as errors have them."""
+    if found.objection:
+        return WORDS["objection"][found.objection]
+    return "" if found.stands else f"{found.valid} of {found.needed} approvals are there"
+
+
 class Guard:
-    """Asked before each claim: an empty text, or why the wave may not be sent.
+    """Asked before each claim: an empty text, or why the wave may not be sent, in English as errors are.
 
     The full judgement is made when a wave is first seen, and again whenever the signers' file or the words change.
     """
@@ -139,10 +139,5 @@ class Guard:
 
     def _objection(self, connection: Connection, wave: dict[str, Any]) -> str:
         if wave["mode"] != "training" and not gone_live(self.loaded, connection, wave["campaign_id"]):
-            return words.text("its campaign has not gone live by the word of two people on these settings")
-        found = judge(self.loaded, connection, wave)
-        if found.objection:
-            return OBJECTIONS[found.objection]
-        if not found.stands:
-            return words.text("{valid} of {needed} approvals are there", valid=found.valid, needed=found.needed)
-        return ""
+            return WORDS["objection"]["not_live"]
+        return english(judge(self.loaded, connection, wave))

@@ -93,7 +93,7 @@ def _shown(data: dict[str, Any], wave: dict[str, Any]) -> list[str]:
     )
     lines += beside_lines(data["others"])
     if data["objection"]:
-        lines.append(words.text(approvals.OBJECTIONS[data["objection"]]))
+        lines.append(said("objection", data["objection"]))
     for sample in data["samples"]:
         lines += ["", f"--- {show.clean(sample['recipient'])} ---", show.clean(sample["text"])]
     return lines
@@ -132,7 +132,7 @@ def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None,
         if wave["mode"] != "training" and (person is None or person.role is not persons.Role.APPROVER):
             raise RefusedBySafety(
                 "Only an approver has a word on a live wave",
-                f"{by} is none",
+                f"{person.name if person else by} has another role",
                 "Run: tocsin person list, and add --as NAME",
             )
         if accepted:

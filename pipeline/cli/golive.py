@@ -125,7 +125,9 @@ def _accept(
     person = acting(ground, by)
     if person is None or person.role is not persons.Role.APPROVER:
         raise RefusedBySafety(
-            "Only an approver says yes to going live", f"{by} is none", "Run: tocsin person list, and add --as NAME"
+            "Only an approver says yes to going live",
+            f"{person.name if person else by} has another role",
+            "Run: tocsin person list, and add --as NAME",
         )
     method, given = proof(ground, person, text, signed, password, training=False)
     now = context.clock()
@@ -172,16 +174,10 @@ def _require_same(ground: Ground, connection: Any, campaign: Campaign, bound: by
 
 def _require_words(ground: Ground, connection: Any, campaign: Campaign, text: bytes) -> None:
     found = approvals.words_on(ground.loaded, connection, campaign.id, text)
-    if found.objection:
-        raise RefusedBySafety(
-            f"The campaign {campaign.name} may not go live",
-            approvals.OBJECTIONS[found.objection],
-            "Have it accepted again.",
-        )
     if not found.stands:
         raise RefusedBySafety(
             f"The campaign {campaign.name} may not go live yet",
-            words.text("{valid} of {needed} approvals are there", valid=found.valid, needed=found.needed),
+            approvals.english(found),
             f"Run: tocsin campaign golive {campaign.name} --accept --as NAME",
         )
 
@@ -219,6 +215,10 @@ def sentence(item: Item) -> str:
 def _value(name: str, value: object) -> object:
     if name == "brakes" and isinstance(value, tuple):
         return ", ".join(said("brake", brake) for brake in value)
+    if name == "why" and isinstance(value, str) and value in WORDS["link"]:
+        return said("link", value)
+    if name == "why" and isinstance(value, str) and value.isdecimal():
+        return f"HTTP {value}"
     return words.figure(100 * value) if name == "share" and isinstance(value, float) else value
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import checks, doctor_dns, edges
+from pipeline.cli import checks, doctor_dns, edges, words
 from pipeline.cli.approvals import signers_file
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
@@ -99,17 +99,17 @@ def _letters(connection: Connection) -> dict[str, templates.Revisions]:
 
 def _problems(campaign: Campaign, letters: Mapping[str, templates.Revisions]) -> list[str]:
     if not letters:
-        return ["no letter was imported"]
+        return [words.text("no letter was imported")]
     try:
         face = face_of(campaign.settings)
     except ConfigurationError as error:
-        return [f"{error.what} {error.why}".strip()]
+        return [words.text("{what}: {why}", what=words.sentence(error.what), why=words.sentence(error.why))]
     found = []
     for name, sources in letters.items():
         problems = lint.check(sources)
         if not problems:
             problems = check_face(face, lint.locales_of(sources), bilingual_of(campaign.settings))
-        found += [f"{name}: {problem}" for problem in problems]
+        found += [f"{name}/{problem.source}: {problem.code}" for problem in problems]
     return found
 
 

@@ -8,9 +8,12 @@ from pipeline.cli import context, first_letters, hold, send_plan, show, words, w
 from pipeline.cli.command import Command, given, option
 from pipeline.cli.context import Ground
 from pipeline.cli.progress import progress
+from pipeline.cli.states import WORDS
 from pipeline.cli.wave import campaign_argument, wave_option
 from pipeline.domain import Event, RefusedBySafety
 from pipeline.store import lives, waves
+
+NOT_LIVE = WORDS["objection"]["not_live"]
 
 
 @click.command(
@@ -83,7 +86,9 @@ def _plan(ground: Ground, name: str, number: int | None, wanted: str, go_on: boo
         plan = send_plan.planned(ground, connection, wave, context.clock(), tell, go_on=go_on)
     if plan["objection"]:
         raise RefusedBySafety(
-            f"Wave {wave['number']} of {wave['campaign']} may not be sent", plan["objection"], "Have it approved again."
+            f"Wave {wave['number']} of {wave['campaign']} may not be sent",
+            plan["objection"],
+            f"Run: tocsin campaign golive {name}" if plan["objection"] == NOT_LIVE else "Have it approved again.",
         )
     if wanted:
         send_plan.require_same(plan, wanted)
@@ -94,10 +99,11 @@ def _may_leave(wave: dict[str, Any]) -> None:
     if wave["state"] in ("approved", "sending"):
         return
     next_step = {"planned": "tocsin render", "rendered": f"tocsin approve show {wave['campaign']}"}
+    state, command = wave["state"], next_step.get(wave["state"], f"tocsin wave plan {wave['campaign']}")
     raise RefusedBySafety(
-        f"Wave {wave['number']} of {wave['campaign']} is {wave['state']}",
+        f"Wave {wave['number']} of {wave['campaign']} is {state}",
         "only an approved wave can be sent",
-        f"Run: {next_step.get(wave['state'], 'tocsin wave plan ' + wave['campaign'])}",
+        f"Run: {command}",
     )
 
 

@@ -17,7 +17,28 @@ STRICT = False  # tests: a msgid that a catalogue lacks is a KeyError
 
 PLACE = re.compile(r"\{([a-z_0-9]+)(?:!r)?\}")
 WORD = re.compile("[A-Za-z]")
-SPOKEN_AGAIN = ("message", "hint", "which")  # places in a msgid whose value is itself a sentence
+WORDS_OF = re.compile("[A-Za-z]+")
+BARE = {
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "by",
+    "for",
+    "from",
+    "in",
+    "is",
+    "it",
+    "of",
+    "on",
+    "or",
+    "over",
+    "the",
+    "to",
+}
+SPOKEN_AGAIN = ("message", "hint", "which", "state")  # places in a msgid whose value is itself a sentence
 NO_BREAK = "\u00a0"
 MAX_SENTENCE = 4000  # characters; longer ones are shown as they are
 
@@ -129,11 +150,20 @@ def _lookup(msgid: str) -> str:
 def templates(language: str) -> tuple[Template, ...]:
     """Return the translated msgids that have places: first what introduces another one, then the most definite ones.
 
-    Those without a word of their own would fit anything, and are left out.
+    Those that are not definite would fit anything, and are left out.
     """
-    made = [m for m, said in catalogue(language).items() if said and PLACE.search(m) and WORD.search(PLACE.sub("", m))]
+    made = [m for m, said in catalogue(language).items() if said and PLACE.search(m) and is_definite(m)]
     made.sort(key=lambda msgid: (not _wraps(msgid), -len(PLACE.sub("", msgid)), msgid))
     return tuple(Template(msgid, tuple(PLACE.split(msgid))) for msgid in made)
+
+
+def is_definite(msgid: str) -> bool:
+    """True if a msgid can be told from other sentences: it begins with a word, or has one that not every sentence has.
+
+    `{value} and {name}` would be found in half of all English, and its French put into the middle of it.
+    """
+    own = PLACE.sub(" ", msgid)
+    return bool(WORD.match(msgid)) or any(word.lower() not in BARE for word in WORDS_OF.findall(own))
 
 
 def _wraps(msgid: str) -> bool:

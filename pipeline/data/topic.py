@@ -64,7 +64,9 @@ def topics(folder: Path = load.HERE / "topics", further: tuple[Path, ...] = ()) 
         for claim in topic.claims:
             if claim in owner:
                 raise ConfigurationError(
-                    f"two topics have the claim {claim}", f"{owner[claim]} and {topic.name}", "rename one of the claims"
+                    f"two topics have the claim {claim}",
+                    f"the topics are {owner[claim]} and {topic.name}",
+                    "rename one of the claims",
                 )
             owner[claim] = topic.name
     if not found:

@@ -161,7 +161,9 @@ def _zone(facts: Mapping[str, object], where: str) -> Zone:
 def _one_of(facts: Mapping[str, object], key: str, known: tuple[str, ...], where: str, default: str = "") -> str:
     value = load.take(facts, key, str, where, default or None)
     if value not in known:
-        raise ConfigurationError(f"{where}.{key} is {value!r:.40}", f"known are {', '.join(known)}", "correct it")
+        raise ConfigurationError(
+            f"{where}.{key} cannot be {value!r:.40}", f"known are {', '.join(known)}", "correct it"
+        )
     return value
 
 

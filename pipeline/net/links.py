@@ -20,9 +20,12 @@ PAGE = "text/html,*/*"
 
 
 def troubles(urls: Sequence[str], settings: HttpSettings) -> dict[str, str]:
-    """Ask every link; returns {URL: why it does not answer, empty if it does}.  Of more than MOST_LINKS none is asked."""
+    """Ask every link; returns {URL: why it does not answer, empty if it does}.  Of more than MOST_LINKS none is asked.
+
+    The reason is a code: an HTTP status, a failure of net/http.py (`timeout`, `dns`), `redirects` or `too-many`.
+    """
     if len(urls) > MOST_LINKS:
-        return dict.fromkeys(urls, f"more than {MOST_LINKS} links")
+        return dict.fromkeys(urls, "too-many")
     return alone(_all(urls, settings))
 
 
@@ -43,8 +46,8 @@ async def _trouble(opened: aiohttp.ClientSession, url: str, settings: HttpSettin
         if 200 <= answer.status < 300:  # a page may be long, or end early: somebody answers there
             return ""
         if answer.failure is not None:
-            return answer.failure.text
+            return answer.failure.code
         if answer.status not in http.REDIRECTS:
-            return f"HTTP {answer.status}"
+            return str(answer.status)
         url = http.location(url, headers)
-    return "too many redirects"
+    return "redirects"

@@ -51,7 +51,9 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
     for wave in sending.values():
         if objection := run.approved(connection, wave):
             raise RefusedBySafety(
-                f"Wave {wave['number']} of {wave['campaign']} may not be sent", objection, "Have it approved again."
+                f"Wave {wave['number']} of {wave['campaign']} may not be sent",
+                objection,
+                f"Look at it: tocsin send {wave['campaign']} --wave {wave['number']}",
             )
     rooms = watch.rooms(run, connection, sending, now)
     open_waves = [wave for wave in sending if rooms.get(wave, 1) > 0]

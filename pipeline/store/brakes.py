@@ -221,7 +221,7 @@ def pausing(connection: Connection, wave_id: int) -> list[int]:
     return list(connection.execute(_pausing(wave_id)).scalars())
 
 
-def _pausing(wave_id: int) -> Select[tuple[int]]:
+def _pausing(wave_id: int) -> Select[Any]:
     return select(holds.c.id).where(holds.c.wave_id == wave_id, holds.c.by == CANARY, holds.c.released_at.is_(None))
 
 

@@ -158,9 +158,9 @@ def record(
     reason is kept as a text: approvals are only ever added, and could not be emptied of it.
     """
     training = wave["mode"] == "training"
-    if wave["state"] != WaveState.RENDERED:
+    if (state := wave["state"]) != WaveState.RENDERED:
         raise RefusedBySafety(
-            f"Wave {wave['number']} is {wave['state']}", "only a rendered wave can be approved", "Run: tocsin render"
+            f"Wave {wave['number']} is {state}", "only a rendered wave can be approved", "Run: tocsin render"
         )
     if not training and (method == "training" or person_id is None):
         raise RefusedBySafety(

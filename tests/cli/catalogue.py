@@ -58,16 +58,16 @@ def _told(call: ast.Call) -> Iterator[str]:
             *call.args[first : first + 3],
             *(k.value for k in call.keywords if k.arg in ("what", "why", "next_step")),
         ):
-            yield from _texts(value)
+            yield from texts(value)
     elif _called(call) == "progress" and call.args:
-        yield from _texts(call.args[0])
+        yield from texts(call.args[0])
 
 
 def _said(call: ast.Call) -> Iterator[Msgid]:
     """What the command line says itself."""
     name = _called(call)
     if name == "plural":
-        one, many = (next(_texts(argument)) for argument in call.args[:2])
+        one, many = (next(texts(argument)) for argument in call.args[:2])
         yield one, many
     elif name in ("text", "section", "failed", "Finding") and call.args:
         yield from _literals(call.args[min(1, len(call.args) - 1)] if name == "section" else call.args[0])
@@ -84,17 +84,17 @@ def _literals(node: ast.AST) -> Iterator[str]:
         yield from (*_literals(node.body), *_literals(node.orelse))
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
+def texts(node: ast.AST) -> Iterator[str]:
     """Yield the texts that an argument may be: a literal, an f-string as a msgid with places, either branch of an if."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
         yield _template(node)
     elif isinstance(node, ast.IfExp):
-        yield from (*_texts(node.body), *_texts(node.orelse))
+        yield from (*texts(node.body), *texts(node.orelse))
     elif isinstance(node, ast.BoolOp):
         for value in node.values:
-            yield from _texts(value)
+            yield from texts(value)
 
 
 def _template(node: ast.JoinedStr) -> str:

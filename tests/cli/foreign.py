@@ -89,7 +89,7 @@ SYSTEM = (
     "Connection reset by peer",
 )
 
-STORE = ("suppression", "exclusion", "any wave", "there are: {names}", "there is none yet")
+STORE = ("suppression", "exclusion", "any wave", "there are: {names}", "there is none yet", "sending")
 
 ADDRESSES = (
     "{network} has host bits set",

@@ -35,7 +35,7 @@ def test_a_wave_without_fault_is_approved(db: Database, tocsin: Tocsin) -> None:
     ("changes", "settings", "told"),
     [
         ({"who.fr.txt.j2": "Autre chose.\n"}, {}, "who.fr.txt.j2"),
-        ({"fr.txt.j2": wave.sources()["fr.txt.j2"].replace("Bonjour,", "Bonjour urgent,")}, {}, "words: 'urgent'"),
+        ({"fr.txt.j2": wave.sources()["fr.txt.j2"].replace("Bonjour,", "Bonjour urgent,")}, {}, "fr.txt.j2: words"),
         ({}, {"guidance": {"en": "https://a.example/", "fr": "https://a.example/"}}, "campaign.guidance: link"),
         ({}, {"postal": {"en": ["x", "z"], "fr": ["y"]}}, "campaign.postal: lines"),
     ],

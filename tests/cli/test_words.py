@@ -180,10 +180,37 @@ def test_the_nearest_wish_decides_the_language(
     assert words.choose(flag, environment, configured) == expected
 
 
+@pytest.mark.parametrize(
+    ("msgid", "definite"),
+    [
+        ("{value} and {name}", False),
+        ("{where}.{key} is {value}", False),
+        ("{done} of {total}", False),
+        ("{what}: {count}", False),
+        ("{value} is past", True),
+        ("{value} is not one of {choices}", True),
+        ("it is {value}", True),
+        ("the topics are {first} and {second}", True),
+    ],
+)
+def test_a_message_that_would_fit_any_sentence_is_not_looked_for_in_one(msgid: str, definite: bool) -> None:
+    assert words.is_definite(msgid) is definite
+
+
+def test_a_sentence_that_nobody_knows_is_not_translated_by_halves() -> None:
+    words.use("fr")
+    for text in (
+        "550 5.7.1 Mail from you and your network is refused",
+        "451 4.3.0 Queue of 10 of 20 is full, try mail.isp.example and others",
+        "8 letters of 20 were returned and nobody knows why",
+    ):
+        assert words.sentence(text) == text
+
+
 def test_every_message_is_found_again_in_what_was_made_from_it() -> None:
     words.use("fr")
     for msgid, string in pairs():
-        if isinstance(msgid, str) and words.WORD.search(words.PLACE.sub("", msgid)):
+        if isinstance(msgid, str) and words.is_definite(msgid):
             values = {name: f"value-{i}" for i, name in enumerate(words.PLACE.findall(msgid))}
             english, french = (words.PLACE.sub(lambda place: values[place[1]], str(text)) for text in (msgid, string))  # noqa: B023
             assert words.sentence(english) == french
