@@ -69,6 +69,7 @@ class Lines:
         self._opening: asyncio.Task[None] | None = None  # one at a time
         self._failures = 0
         self._not_before = 0.0
+        self._aborted = False
         self._left = asyncio.Event()  # set when a line has ended
 
     def wait(self, letter: UnderWay) -> None:
@@ -96,7 +97,8 @@ class Lines:
                 line.flush()
             else:
                 self._idle.append(line)
-        if self._waiting and self._opening is None and len(self._open) < self._settings.connections:
+        may_open = not self._aborted and len(self._open) < self._settings.connections
+        if self._waiting and self._opening is None and may_open:
             self._opening = self._group.create_task(self._open_lines())
 
     def next(self, line: Line) -> bool:
@@ -206,5 +208,7 @@ class Lines:
             pass
 
     def abort(self) -> None:
+        """Close all lines at once, and open no other: the loop tells of their ends only when the group has finished."""
+        self._aborted = True
         for line in self._open:
             line.abort()

@@ -39,7 +39,7 @@ def assert_told(ran: Ran, code: int, what: str, *, next_step: bool = True) -> No
     assert what in ran.err, ran
     assert ran.err.startswith("Error: ") or "\nError: " in ran.err
     assert ("\nNext: " in ran.err) is next_step
-    assert "Traceback" not in ran.err
+    assert "Traceback" not in ran.err, ran.err
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
