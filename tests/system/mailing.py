@@ -133,6 +133,11 @@ class Mailing:
             waiting = update(t.letters).where(t.letters.c.state.in_(("approved", "deferred")))
             connection.execute(waiting.values(due_at=datetime.now(UTC)))
 
+    def half_a_minute_passes(self) -> None:
+        """Nothing is heard for so long of a worker that was killed: what it held is free."""
+        with self.db.write() as connection:
+            connection.execute(update(t.workers).values(heartbeat_at=datetime.now(UTC) - timedelta(seconds=31)))
+
     def log(self) -> Path:
         """Write what Postfix would have logged of all that the relay took, and passed on to the recipients' servers."""
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z"
