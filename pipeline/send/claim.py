@@ -6,11 +6,12 @@ Safe to repeat: a claimed letter is not due; what is not committed was never han
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from pipeline.domain import Event, IntegrityFailure, RefusedBySafety, Send
+from pipeline.domain import Event, IntegrityFailure, RefusedBySafety, Send, TocsinError
 from pipeline.send import watch
 from pipeline.send.canary import within
 from pipeline.send.dkim import header_block, signature_lines
@@ -34,12 +35,17 @@ ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Letters to hand over now; when to look again, and which budget says so; whether nothing was due at all."""
+    """Letters to hand over now; when to look again, and which budget says so; whether nothing was due at all.
+
+    `refused`: nothing more may be claimed, and this is why; it is raised once the letters under way have ended, as what
+    became of them could not be written down otherwise.
+    """
 
     letters: tuple[Send, ...] = ()
     wait: datetime | None = None
     why: str = ""
     exhausted: bool = False
+    refused: TocsinError | None = None
 
 
 def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) -> Claimed:
@@ -48,13 +54,8 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
     if room <= 0 or (before.wait is not None and before.wait > now):
         return Claimed((), before.wait, before.why)
     sending = {wave["id"]: wave for wave in waves.sending(connection)}
-    for wave in sending.values():
-        if objection := run.approved(connection, wave):
-            raise RefusedBySafety(
-                f"Wave {wave['number']} of {wave['campaign']} may not be sent",
-                objection,
-                f"Look at it: tocsin send {wave['campaign']} --wave {wave['number']}",
-            )
+    if refused := _refused(run, connection, sending):
+        return Claimed(exhausted=True, refused=refused)
     rooms = watch.rooms(run, connection, sending, now)
     open_waves = [wave for wave in sending if rooms.get(wave, 1) > 0]
     found = within(store.due(connection, open_waves, now, room + LOOK_AHEAD), rooms)
@@ -69,7 +70,11 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             continue
         if turns.takes_no_mail(due):
             decision = Decision(Gate.WITHDRAW, "no_mail")
-        settled = _settle(run, connection, due, decision, now)
+        try:
+            settled = _settle(run, connection, due, decision, now)
+        except IntegrityFailure as error:
+            refused = error
+            break
         if settled is None:
             continue
         slot = turns.take(due)
@@ -79,7 +84,23 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             break
     turns.write()
     exhausted = not found and turns.wait is None
-    return Claimed(_intend(run, connection, ready, now), turns.wait, turns.why, exhausted)
+    return Claimed(_intend(run, connection, ready, now), turns.wait, turns.why, exhausted, refused)
+
+
+def _refused(run: Sending, connection: Connection, sending: Mapping[int, Mapping[str, Any]]) -> TocsinError | None:
+    """Return why the waves may not be sent as their approvals are now, None if they may."""
+    for wave in sending.values():
+        try:
+            objection = run.approved(connection, dict(wave))
+        except TocsinError as error:  # the allowed-signers file is gone
+            return error
+        if objection:
+            return RefusedBySafety(
+                f"Wave {wave['number']} of {wave['campaign']} may not be sent",
+                objection,
+                f"Look at it: tocsin send {wave['campaign']} --wave {wave['number']}",
+            )
+    return None
 
 
 def _settle(

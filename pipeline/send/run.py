@@ -89,6 +89,8 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
             continue
         if _unwanted(run):
             raise TryAgain("The relay refuses us", run.last_words, "Look at the relay and its log, then run it again.")
+        if claimed.refused is not None:
+            raise claimed.refused
         if claimed.exhausted or (claimed.wait is not None and claimed.wait - run.clock() > PATIENCE):
             return claimed.wait, claimed.why
 
@@ -104,8 +106,8 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
         now = run.clock()
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
         look(run, connection, now, last=_unwanted(run))
-        if _unwanted(run):
-            claimed = Claimed(exhausted=True)
+        if _unwanted(run) or claimed.refused is not None:
+            claimed = Claimed(exhausted=True, refused=claimed.refused)
             messages: list[Go | Stop] = [Stop(letter_id) for letter_id in run.under_way]  # too late after a Go
         else:
             messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
