@@ -13,15 +13,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain import Go, Ready, Result, Send
+from pipeline.net.sendmail import SendmailSettings, hand
 from pipeline.net.smtp import RelaySettings, edge
+from pipeline.render.body_hash import body_hash
 from pipeline.sandbox.mail_rules import BOUNCE, REFUSE, Rule
 from pipeline.sandbox.mail_server import MailServer, serve
 from pipeline.sandbox.thread import in_thread
+from pipeline.send.dkim import header_block, signature_lines
+from tests.send.signers import passes, signers
 from tests.system.presence import needs
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
@@ -83,6 +88,7 @@ postlog unix-dgram n - n - 1 postlogd
 class Postfix:
     port: int
     sink: MailServer
+    conf: Path
 
     @property
     def settings(self) -> RelaySettings:
@@ -109,7 +115,7 @@ def postfix() -> Iterator[Postfix]:
             )
             try:
                 answers(server, port, folder / "log")
-                yield Postfix(port, sink)
+                yield Postfix(port, sink, folder / "conf")
             finally:
                 server.send_signal(signal.SIGTERM)
                 server.wait(timeout=30)
@@ -253,3 +259,34 @@ def test_dsn_parameters_pass_the_relay_to_the_server_that_bounces(postfix: Postf
     [bounce] = wait_for(postfix.sink, "v1@agency.example", bounces=True)
     assert b"Original-Envelope-Id: e401\r\n" in bounce
     assert b"Original-Recipient: rfc822;bounce@isp.example\r\n" in bounce
+
+
+def by_program(postfix: Postfix) -> SendmailSettings:
+    return SendmailSettings("local", ("/usr/sbin/sendmail", "-C", str(postfix.conf)), dsn=True, timeout=60.0)
+
+
+@pytest.mark.parametrize("number", range(len(BODIES)))
+def test_a_letter_by_sendmail_arrives_with_its_bytes_and_its_signatures(postfix: Postfix, number: int) -> None:
+    plain = letter(500 + number, f"program{number}@isp.example", BODIES[number])
+    keys, at = signers(), datetime(2026, 3, 2, 10, tzinfo=UTC)
+    lines = signature_lines(header_block(plain.data), body_hash(plain.data), keys, at)
+    sent = replace(plain, data=lines + plain.data)
+    result = hand(by_program(postfix), sent)
+    assert (result.stage, result.reply, result.dot_written) == ("dot", 250, True), result.text
+    [file] = wait_for(postfix.sink, sent.recipient)
+    assert file.startswith(b"Return-Path: <v1@agency.example>\r\n")
+    assert file.endswith(sent.data)
+    assert passes(file, keys) == [True, True]
+
+
+def test_a_bounce_of_a_letter_by_sendmail_names_its_envelope(postfix: Postfix) -> None:
+    sender = "v510@isp.example"
+    assert hand(by_program(postfix), letter(510, "gone@isp.example", sender=sender)).reply == 250
+    [bounce] = wait_for(postfix.sink, sender)
+    assert b"Original-Envelope-Id: e510\r\n" in bounce
+
+
+def test_a_letter_that_sendmail_does_not_take_is_not_handed_over(postfix: Postfix) -> None:
+    result = hand(by_program(postfix), letter(511, TO, b"y" * 300_000 + b"\r\n"))
+    assert (result.reply, result.dot_written) == (451, False)
+    assert "message file too big" in result.text
