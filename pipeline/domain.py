@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from typing import NamedTuple, Protocol, TypeVar
 
 Address = IPv4Address | IPv6Address
@@ -498,10 +499,17 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The time of the final dot is committed: body and dot may be written, not before `delay` seconds from now."""
+    """The time of the final dot is committed: body and dot may be written, not before `delay` seconds from now.
+
+    Where a pace is kept, the seconds count from `since` (of time.monotonic): a dot that could be written only more than
+    `late` seconds after its time is not written, the letter is Ready again.  All dots keep to `rate` a second (0: any).
+    """
 
     letter_id: int
     delay: float = 0.0
+    since: float = 0.0
+    late: float = inf
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

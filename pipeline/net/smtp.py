@@ -1,7 +1,8 @@
 """Hand letters to one relay over a few connections that are kept open, with the final dot in the caller's hand.
 
 The caller sends Send; when the relay waits for the message it gets Ready; it commits the time of the dot and answers Go
-(only then; Go before Ready is a bug, and raises), or Stop at any time; it gets exactly one Result for each Send.  Nothing
+(only then; Go before Ready is a bug, and raises), or Stop at any time; it gets exactly one Result for each Send.  A dot
+that could be written only too late (Go.late) is not written: the letter is Ready again, and gets another Go.  Nothing
 is tried twice here: what to do next is the caller's rule.  A Result with reply 0 says why in `text`; a text that begins
 with "stopped" or "made by us" is our own word.
 Where there are more letters than connections, the next one's MAIL, RCPT and DATA leave in the write of a dot: the attempt
@@ -13,11 +14,13 @@ Standards: RFC 5321, 1870 (SIZE), 2920 (PIPELINING), 3461 (DSN), 6152 (8BITMIME)
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from pipeline.domain import Clock, Connected, Go, Ready, Result, Said, Send, Stop
 from pipeline.net.edge import Edge, Main, Questions, Tell, each, quick_loop
+from pipeline.net.smtp_dots import Dots
 from pipeline.net.smtp_event import Asked, Ended, Event
 from pipeline.net.smtp_line import Line
 from pipeline.net.smtp_lines import Heard, Lines, UnderWay
@@ -66,6 +69,9 @@ class _Relay:
         self._lines = Lines(settings, context, clock, self._group, Heard(self._happened, self._result))
         self._letters: dict[int, UnderWay] = {}
         self._emptied = asyncio.Event()  # set when the last letter has ended
+        self._dots: Dots[UnderWay] = Dots()
+        self._timer: asyncio.TimerHandle | None = None  # of the next dot
+        self._leaving = False
 
     async def work(self, questions: Questions[Message]) -> None:
         self._loop.set_exception_handler(self._broken)
@@ -90,6 +96,7 @@ class _Relay:
 
     async def _finish(self) -> None:
         """Stop what has no Go, wait for what has, and say goodbye."""
+        self._leaving = True
         for letter_id in list(self._letters):
             self._stop(letter_id)
         while self._letters:
@@ -127,22 +134,42 @@ class _Relay:
         if letter.line is None or not letter.ready:
             raise ValueError(f"letter {go.letter_id} got its Go before it was ready")
         letter.gone = True
-        if go.delay > 0:
-            self._loop.call_later(go.delay, self._write, letter, letter.line)
-        else:
-            self._write(letter, letter.line)
+        self._dots.add(go, time.monotonic(), letter)
+        self._dots_due()
 
-    def _write(self, letter: UnderWay, line: Line) -> None:
+    def _dots_due(self) -> None:
+        """Write the dots whose time has come, and look again when that of the next one has."""
+        while (taken := self._dots.take(time.monotonic())) is not None:
+            go, letter, in_time = taken
+            if in_time and letter.line is not None:
+                self._write(go, letter, letter.line)
+            elif self._is_open(letter):
+                self._too_late(letter)
+        if self._timer is not None:
+            self._timer.cancel()
+        wait = self._dots.wait(time.monotonic())
+        self._timer = None if wait is None else self._loop.call_later(max(wait, A_MOMENT / 2), self._dots_due)
+
+    def _write(self, go: Go, letter: UnderWay, line: Line) -> None:
         """Write a letter and its dot, and the commands of the next one with it."""
         if not self._is_open(letter):
             return
         if line.unread():  # said before the dot, it is no answer to it: it is read first, and ends the letter
-            self._loop.call_later(A_MOMENT, self._write, letter, line)
+            self._loop.call_later(A_MOMENT, self._write, go, letter, line)
             return
         line.go(letter.send.letter_id)
         if line.free:
             self._lines.next(line)
         line.flush()
+        self._dots.written(go, time.monotonic())
+
+    def _too_late(self, letter: UnderWay) -> None:
+        """The time of a dot has passed: the letter waits for another one."""
+        letter.gone = False
+        if self._leaving:
+            self._stop(letter.send.letter_id)
+        else:
+            self._answer(Ready(letter.send.letter_id, letter.send.attempt_id))
 
     def _stop(self, letter_id: int) -> None:
         letter = self._letters.get(letter_id)
