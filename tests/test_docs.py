@@ -241,6 +241,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    """`tests/PATH.py::NAME`, or a file alone: a page that says what holds leads to what shows it."""
+    named = {found for _, page in pages() for found in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)}
+    missing = [(path, name) for path, name in sorted(named) if f"\ndef {name}(" not in (ROOT / path).read_text("utf-8")]
+    assert len(named) > 30
+    assert not missing
+    files = {found for _, page in pages() for found in re.findall(r"`(?:tests/\w+/)?(test_\w+)(?:\.py)?`", page)}
+    assert files <= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+
+
 def test_every_link_leads_somewhere() -> None:
     for page in PAGES:
         for link in LINK.findall(page.read_text(encoding="utf-8")):

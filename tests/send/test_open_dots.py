@@ -1,5 +1,5 @@
-"""However many letters are under way, of no connection are two dots on record without a reply: a death leaves no more letters
-in doubt than there are connections."""
+"""However many letters are under way, of no connection are two dots on record without a reply: a death leaves no more
+letters in doubt than there are connections."""
 
 from typing import Any
 
