@@ -486,7 +486,10 @@ NO_WISH = Wish()
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A letter for the relay, not before `delay` seconds from now.  `data` is the complete message, lines ended by CRLF."""
+    """A letter for the relay, not before `delay` seconds from now.  `data` is the complete message, lines ended by CRLF.
+
+    `relay` names the one it goes over, where there are several.
+    """
 
     letter_id: int
     attempt_id: int
@@ -495,6 +498,7 @@ class Send:
     data: bytes
     delay: float = 0.0
     envid: str = ""
+    relay: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from pipeline.domain import Go, Ready, Result, Send, Stop
 from pipeline.net.edge import Main, Questions, Tell, each
@@ -96,7 +97,8 @@ class _Handing:
         if not letter.ready:
             raise ValueError(f"letter {go.letter_id} got its Go before it was ready")
         letter.gone = True
-        self._after(go.delay, self._start, letter)
+        passed = monotonic() - go.since if go.since else 0.0
+        self._after(go.delay - passed, self._start, letter)
 
     def _start(self, letter: _UnderWay) -> None:
         """The thread does not keep the process alive: if we have to leave, what it does is not known to us any more."""
