@@ -66,7 +66,8 @@ def bound(loaded: Loaded, connection: Connection, campaign_id: int) -> bytes:
     The brakes and the pause after the first letters are among them: nobody takes them off alone from a live campaign.
     """
     mail = loaded.settings.mail
-    relay = mail.relay.model_dump(mode="json", include={"host", "port", "tls", "ca_file", "username", "source_address"})
+    trusted = {"tls", "ca_file", "fingerprint"}
+    relay = mail.relay.model_dump(mode="json", include={"host", "port", *trusted, "username", "source_address"})
     said = {"relay": relay, "dkim": mail.dkim.model_dump(mode="json"), "sender": mail.sender}
     said |= {"brakes": mail.brakes.model_dump(mode="json"), "canary": mail.canary.model_dump(mode="json")}
     return golive.binding(connection, campaign_id, said)
