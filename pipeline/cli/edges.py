@@ -301,6 +301,11 @@ def send_settings(loaded: Loaded) -> SendSettings:
     )
 
 
+def asks_for_mail_servers(loaded: Loaded) -> bool:
+    """True if domains are asked before the first letter to them whether they take mail, and who takes it."""
+    return loaded.settings.resolve.check_mail and bool(loaded.settings.dns.nameservers)
+
+
 def brake_settings(loaded: Loaded) -> BrakeSettings:
     brakes = loaded.settings.mail.brakes
     return BrakeSettings(

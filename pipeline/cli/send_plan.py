@@ -56,6 +56,7 @@ def planned(
         "languages": dict(made.languages.most_common()),
         "domains": dict(made.domains.most_common(MOST_DOMAINS)),
         "domains_in_all": len(made.domains),
+        "domains_not_asked": made.unasked if edges.asks_for_mail_servers(ground.loaded) else 0,
         "withheld": [{"rule": r, "why": why, "letters": n} for (r, why), n in made.withheld.most_common()],
         "windows_shut": [
             {"country": country, "letters": made.countries[country], "opens_at": at}
@@ -171,6 +172,12 @@ def told(plan: Plan) -> Iterator[str]:
     count = words.text("letters")
     yield from _section(words.text("language"), count, [(languages(k), n) for k, n in plan["languages"].items()])
     yield from _section(words.text("recipient domain"), count, _domains(plan))
+    if unasked := plan["domains_not_asked"]:
+        yield words.plural(
+            "{count} domain has not been asked lately whether it takes mail; if not, its letters are withdrawn",
+            "{count} domains have not been asked lately whether they take mail; letters to one that does not are withdrawn",
+            unasked,
+        )
     withheld = [(why(one["rule"], one["why"]), one["letters"]) for one in plan["withheld"]]
     yield from _section(words.text("would not go, and why"), count, withheld)
     yield ""

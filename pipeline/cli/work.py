@@ -148,7 +148,7 @@ def send(bench: Bench) -> Outcome:
     seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
     with ExitStack() as stack:
         wire = stack.enter_context(edges.relay_edge(loaded))
-        asks = loaded.settings.resolve.check_mail and loaded.settings.dns.nameservers
+        asks = edges.asks_for_mail_servers(loaded)
         run = Sending(
             db=bench.ground.db,
             wire=wire,

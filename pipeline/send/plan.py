@@ -38,8 +38,9 @@ class SendPlan:
     `going` has for each letter its id, the SHA-256 of its bytes, and why which cases would leave it; `kept` those that
     would not go, with why; `withheld` counts them by (rule, reason).  `shut` says when the windows open that are shut now,
     by country.  `go_on`: it is the plan for when a person lets the wave go on after its first letters; `waits_after`: so
-    many letters leave before the wave waits for a person (0: it does not).  `known` is what the DNS said of domains.  `cap`
-    is today's quota of the warm-up (0: none).  `sampled` are ids of letters, the same ones for the same wave.
+    many letters leave before the wave waits for a person (0: it does not).  `known` is what the DNS said of domains,
+    `unasked` how many of the recipients' it has said nothing of, or not lately.  `cap` is today's quota of the warm-up
+    (0: none).  `sampled` are ids of letters, the same ones for the same wave.
     """
 
     going: list[dict[str, Any]] = field(default_factory=list)
@@ -60,6 +61,7 @@ class SendPlan:
     spent: dict[str, Spent] = field(default_factory=dict)
     go_on: bool = False
     waits_after: int = 0
+    unasked: int = 0
     end: End | None = None
     sha256: str = ""
 
@@ -90,6 +92,8 @@ def plan(
             _count(made, one, decision, now)
         done += len(page)
         progress("letters put to the gate", done, total)
+    said = {domain for domain, known in made.known.items() if known.until > now}
+    made.unasked = len(made.domains.keys() - said)
     made.sampled = _sampled(bytes(wave["manifest_sha256"] or b""), [letter["letter"] for letter in made.going])
     _forecast(connection, wave, made, settings, now)
     made.sha256 = digest(wave, made)

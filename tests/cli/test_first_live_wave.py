@@ -84,6 +84,7 @@ def test_what_the_page_says_to_type_takes_a_campaign_from_its_dns_to_its_first_l
     """The person at the keyboard is Dora; Alice and Bob sign with their own keys where their names stand."""
     assert len(TYPED) > 20
     outside: list[int] = []
+    plans: list[tuple[int, int]] = []
     for line in TYPED:
         words = shlex.split(line)
         if words[0] == "ssh-keygen":  # below, with the key of each person
@@ -101,9 +102,13 @@ def test_what_the_page_says_to_type_takes_a_campaign_from_its_dns_to_its_first_l
         acting = [] if "--as" in words else ["--as", "dora"]
         ran = tocsin(*words, *acting, *(["--yes"] if "--execute" in words else []))
         assert ran.code in allowed(line), (line, ran.out, ran.err)
+        if words[0] == "send" and "--execute" not in words:
+            plan = tocsin(*words, "--json").data
+            plans.append((plan["would_go"], plan["domains_not_asked"]))
         outside.append(sum(kept.recipient != GUEST for kept in relay.messages()))
         if line.startswith("tocsin campaign golive") and "--say answers" in line:
             settle_the_rest(tocsin)
+    assert plans == [(LETTERS, LETTERS), (3, 0)]  # letters, and domains that were not asked yet
     assert sorted(set(outside)) == [0, 20, LETTERS]
     with installed.read() as connection:
         assert connection.execute(select(t.campaigns.c.mode)).scalar_one() == "training"  # the page ends there
