@@ -1,7 +1,10 @@
 """What the tests of the edges share: a clock that stands still, the asking of a batch of questions, a mail server."""
 
 import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +20,7 @@ from pipeline.sandbox.mail_rules import Rule
 from pipeline.sandbox.mail_server import MailServer, serve
 from pipeline.sandbox.thread import in_thread
 from tests.net.scripted import Relay, Start
+from tests.system.presence import needs
 
 
 @pytest.fixture
@@ -84,3 +88,16 @@ def start() -> Iterator[Start]:
             return relay
 
         yield started
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A relay's certificate, which nobody vouches for."""
+    openssl = needs("openssl", shutil.which("openssl"))
+    folder = tmp_path_factory.mktemp("tls")
+    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=relay.example", "-keyout", "key.pem", "-out", "relay.pem"]
+    subprocess.run([openssl, *words, *names], cwd=folder, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "relay.pem", folder / "key.pem")
+    return context

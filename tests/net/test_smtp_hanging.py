@@ -129,6 +129,7 @@ def fate(result: Result) -> tuple[str, int, bool]:
     return result.stage, result.reply, result.dot_written
 
 
+@pytest.mark.usefixtures("each_loop")
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelining", "one at a time"])
 def test_a_letter_behind_a_dot_without_a_reply_goes_over_another_connection_in_the_same_attempt(
     start: Start, pipelining: bool

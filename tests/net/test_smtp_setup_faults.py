@@ -3,10 +3,8 @@
 connect, EHLO, STARTTLS and its handshake, EHLO once more, AUTH.
 """
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,21 +17,8 @@ from pipeline.sandbox.mail_rules import Rule
 from pipeline.sandbox.mail_server import MailServer
 from pipeline.send.replies import Kind, judge
 from tests.net.handed import Sink, hand_over, letter, settings_for
-from tests.system.presence import needs
 
 SETUP = {"connect": "connect", "ehlo": "ehlo", "starttls": "tls", "auth": "auth"}  # command: the stage it belongs to
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    openssl = needs("openssl", shutil.which("openssl"))
-    folder = tmp_path_factory.mktemp("tls")
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=relay.example", "-keyout", "key.pem", "-out", "relay.pem"]
-    subprocess.run([openssl, *words, *names], cwd=folder, check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "relay.pem", folder / "key.pem")
-    return context
 
 
 def over_tls(server: MailServer, timeout: float = 20.0) -> RelaySettings:

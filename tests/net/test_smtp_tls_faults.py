@@ -4,27 +4,11 @@ The commands of the second letter leave in the write of the first one's message,
 after another one's dot.
 """
 
-import shutil
 import ssl
-import subprocess
 
 import pytest
 
 from tests.net.scripted import COMMANDS, FINE, Start, fates
-from tests.system.presence import needs
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A relay's certificate, which nobody vouches for."""
-    openssl = needs("openssl", shutil.which("openssl"))
-    folder = tmp_path_factory.mktemp("tls")
-    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=relay.example", "-keyout", "key.pem", "-out", "relay.pem"]
-    subprocess.run([openssl, *words, *names], cwd=folder, check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "relay.pem", folder / "key.pem")
-    return context
 
 
 @pytest.mark.usefixtures("each_loop")
