@@ -305,14 +305,16 @@ def shrunk_to(connection: Connection, letter_id: int, sha256: bytes) -> bool:
 
 
 def abandoned(connection: Connection, now: datetime) -> tuple[list[int], list[int], list[int]]:
-    """Return CLAIMED letters of dead workers: (their dot was never written), (it was, no reply), (attempts to close)."""
-    query = (
-        select(letters.c.id, attempts.c.id.label("attempt_id"), attempts.c.dot_at)
-        .join(attempts, and_(attempts.c.letter_id == letters.c.id, attempts.c.number == letters.c.attempts))
-        .where(letters.c.state == LetterState.CLAIMED, free(letters, now))
-        .with_for_update(of=letters)
-    )
-    found = rows(connection, query)
+    """Return CLAIMED letters of dead workers: (their dot was never written), (it was, no reply), (attempts to close).
+
+    The letters are locked first, and their dots are read by a statement of its own: one that waited for a worker which was
+    not dead, and was committing to a dot, would still see what was there before (READ COMMITTED).
+    """
+    held = select(letters.c.id).where(letters.c.state == LetterState.CLAIMED, free(letters, now)).order_by(letters.c.id)
+    ids = list(connection.execute(held.with_for_update()).scalars())
+    last = and_(attempts.c.letter_id == letters.c.id, attempts.c.number == letters.c.attempts)
+    query = select(letters.c.id, attempts.c.id.label("attempt_id"), attempts.c.dot_at).join(attempts, last)
+    found = [row for chunk in chunks(ids) for row in rows(connection, query.where(letters.c.id.in_(chunk)))]
     safe = [row["id"] for row in found if row["dot_at"] is None]
     unknown = [row["id"] for row in found if row["dot_at"] is not None]
     return safe, unknown, [row["attempt_id"] for row in found]

@@ -1,18 +1,24 @@
 """However many letters are under way, of no connection are two dots on record without a reply: a death leaves no more
 letters in doubt than there are connections."""
 
+import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from pipeline.domain import Go, Send, Stop
 from pipeline.sandbox.mail_rules import Rule
-from pipeline.send.run import send
+from pipeline.send.claim import Claimed, claim
+from pipeline.send.run import recover, send
+from pipeline.store import send as store
 from pipeline.store import tables as t
 from pipeline.store import workers
 from pipeline.store.db import Database
+from pipeline.store.lives import Lease
 from tests.seed import wave_of_letters
+from tests.send.conftest import states
 
 OPEN = select(func.count()).where(t.attempts.c.dot_at.is_not(None), t.attempts.c.ended_at.is_(None))
 RULES = {
@@ -48,3 +54,29 @@ def test_at_most_one_dot_of_each_connection_is_on_record_without_a_reply(db: Dat
             wire = Counted(db, edge)
             send(p.sending(db, wire, worker))
         assert 1 <= wire.most <= 3
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_a_dot_that_is_committed_while_another_worker_takes_over_is_seen_by_that_one(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 1)
+        with db.write() as connection:
+            worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
+            run = p.sending(db, None, worker)
+            [letter] = claim(run, connection, Claimed(), p.clock()).letters
+        later = p.clock() + timedelta(seconds=31)  # nothing was heard of the first worker for that long
+
+        def second() -> None:
+            with db.write() as connection:
+                recover(connection, later)
+
+        with db.write() as connection:
+            lease = Lease(worker, {letter.letter_id: run.under_way[letter.letter_id].claim})
+            store.write_dot(connection, [letter.attempt_id], lease, p.clock())
+            other = threading.Thread(target=second)
+            other.start()
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while other.is_alive() and not connection.execute(waiting).scalar():
+                other.join(0.01)
+        other.join()
+    assert states(db) == ["uncertain"]
