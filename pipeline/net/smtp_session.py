@@ -36,6 +36,7 @@ class RelaySettings:
     `host`, from `ca_file` or the system's authorities; with a `fingerprint`, SHA-256 in 64 lower-case digits, that
     certificate and no other, whoever signed it).  The password is sent in clear only with `none`.
     `ehlo_name` empty: our address as a literal (RFC 5321 4.1.4).  `timeout` is for each reply but the one to the dot.
+    `called` is what the record calls it; empty: its host and port.
     """
 
     host: str
@@ -58,9 +59,11 @@ class RelaySettings:
         5.0  # a letter that stands behind a dot so long goes over another connection, if one is free
     )
 
+    called: str = ""
+
     @property
     def name(self) -> str:
-        return f"{self.host}:{self.port}"
+        return self.called or f"{self.host}:{self.port}"
 
 
 class NotOpened(Exception):
@@ -130,10 +133,11 @@ async def opened(
         start_tls=False,
         tls_context=context,
     )
-    stage = "connect"
+    stage, transport = "connect", client.transport
     try:
         greeting = await client.connect()
         name = settings.ehlo_name or _literal(client.get_transport_info("sockname")[0])
+        transport = client.transport
         peer = str(client.get_transport_info("peername")[0])
         known = replace(known, address=peer, greeting=cleaned(greeting.message))
         stage = "ehlo"
@@ -142,6 +146,7 @@ async def opened(
         stage = "tls"
         if context and (settings.tls != "opportunistic" or client.supports_extension("starttls")):
             await client.starttls()
+            transport = client.transport
             known = _encrypted(known, client.get_transport_info("ssl_object"))
             if settings.tls == "verified" and settings.fingerprint not in ("", known.certificate):
                 raise aiosmtplib.SMTPException(OTHER_CERTIFICATE.format(known.certificate, settings.fingerprint))
@@ -157,11 +162,11 @@ async def opened(
             raise aiosmtplib.SMTPServerDisconnected("the relay closed the connection")
         return client, known
     except (aiosmtplib.SMTPException, OSError) as error:
-        drop(client)
+        drop(client, transport)
         milliseconds = int((loop.time() - began) * 1000)
         raise NotOpened(stage, reply_to(error, settings), known, milliseconds) from error
     except BaseException:
-        drop(client)
+        drop(client, transport)
         raise
 
 
@@ -185,9 +190,14 @@ def _listed(client: aiosmtplib.SMTP) -> str:
     return ", ".join(f"{name} {value}".rstrip() for name, value in offers(client).items())[:LONGEST_KEPT]
 
 
-def drop(client: aiosmtplib.SMTP) -> None:
-    if client.transport is not None:
-        cast(asyncio.Transport, client.transport).abort()  # to close TLS politely could take its 30 s
+def drop(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None = None) -> None:
+    """Close a connection at once; `transport` is the one it had, which the library forgets when a reply is overdue.
+
+    To close TLS politely could take its 30 s, and with uvloop the end of the loop waits for it without an end.
+    """
+    for each in (transport, client.transport):
+        if each is not None:
+            cast(asyncio.Transport, each).abort()
     client.close()
 
 

@@ -23,6 +23,11 @@ USUAL = {
     "quit": b"221 2.0.0 Bye\r\n",
 }
 FINE = ("dot", 250, True)
+FAULTS = [
+    *(None, b"\x00\xff what?\r\n", b"250-yes\r\n550 no\r\n", b"421 4.3.2 Bye\r\n"),
+    *(b"451 4.3.0 Later\r\n", b"554 5.7.1 No\r\n", b"", b"250-first"),
+]
+NAMES = ["drop", "garbage", "two codes", "421", "4xx", "5xx", "stall", "half a reply"]
 
 
 @dataclass
@@ -66,7 +71,10 @@ class _Dialogue:
         while line := lines.readline():
             verb = line.strip().split(b" ")[0].decode("latin-1").lower()
             if verb == "ehlo":
-                self.say(self.offers())
+                if self.relay.at == "ehlo again" and self.beneath is not self.connection:
+                    self.answer("ehlo again")
+                else:
+                    self.say(self.offers())
             elif verb == "starttls":
                 assert self.relay.tls is not None
                 self.say(b"220 2.0.0 Go on\r\n")
@@ -116,7 +124,7 @@ class _Dialogue:
     def answer(self, command: str) -> bytes:
         self.relay.commands.append(command)
         reply = self.relay.reply
-        if command != self.relay.at or (self.number != 2 and command != "quit"):
+        if command != self.relay.at or (self.number != 2 and command in USUAL and command != "quit"):
             reply = self.relay.also.get(command, USUAL[command]) if self.number == 2 else USUAL[command]
         elif reply is None:
             raise ConnectionResetError

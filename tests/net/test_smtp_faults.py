@@ -16,7 +16,7 @@ from pipeline.domain import Go, Ready, Result, Send
 from pipeline.net.edge import Questions, quick_loop
 from pipeline.net.smtp import Answer, Message, RelaySettings, _Relay
 from pipeline.net.smtp_session import system_clock
-from tests.net.scripted import COMMANDS, FINE, USUAL, Start, fates
+from tests.net.scripted import COMMANDS, FAULTS, FINE, NAMES, USUAL, Start, fates
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["whole", "byte by byte"])
@@ -71,11 +71,6 @@ def test_one_reply_too_many_makes_no_letter_look_sent_that_was_not(
 
 
 REFUSED = {"rcpt": b"550 5.1.1 No\r\n"}
-FAULTS = [
-    *(None, b"\x00\xff what?\r\n", b"250-yes\r\n550 no\r\n", b"421 4.3.2 Bye\r\n"),
-    *(b"451 4.3.0 Later\r\n", b"554 5.7.1 No\r\n", b"", b"250-first"),
-]
-NAMES = ["drop", "garbage", "two codes", "421", "4xx", "5xx", "stall", "half a reply"]
 
 
 @pytest.mark.parametrize("reply", FAULTS, ids=NAMES)

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from tests.net.scripted import COMMANDS, FINE, Start, fates
+from tests.net.scripted import COMMANDS, FAULTS, FINE, NAMES, Start, fates
 
 
 @pytest.mark.usefixtures("each_loop")
@@ -36,3 +36,21 @@ def test_where_tls_breaks_nothing_is_believed_that_was_not_read(
     assert found[2] == unknown if at == "dot" else found[2] in [(command, 0, False) for command in COMMANDS[:3]]
     assert found[3] == FINE
     assert relay.kept == [1, 3]
+
+
+@pytest.mark.parametrize("reply", FAULTS, ids=NAMES)
+def test_a_fault_at_the_ehlo_within_tls_gives_every_letter_back(
+    start: Start, tls: ssl.SSLContext, reply: bytes | None
+) -> None:
+    """What was offered in clear counts no more: without this EHLO nothing is known of the relay."""
+    relay = start("ehlo again", reply, tls=tls)
+    codes = {
+        b"421": 421,
+        b"451": 451,
+        b"554": 554,
+        b"250": 550 if reply and b"550" in reply else 0,
+    }  # the last one counts
+    gone = ("ehlo", codes.get((reply or b"")[:3], 0), False)
+    assert fates(relay, timeout=0.3 if reply in (b"", b"250-first") else 20.0) == {1: gone, 2: gone, 3: gone}
+    assert relay.kept == []
+    assert set(relay.commands) == {"ehlo again"}
