@@ -113,9 +113,10 @@ async def connected(
 async def greet(settings: RelaySettings) -> str:
     """Connect as for letters, say QUIT, and return the version of TLS (empty: none).  Raises NotOpened."""
     client, known = await opened(settings, tls_context(settings))
+    transport = client.transport
     with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
         await client.quit(timeout=min(settings.timeout, 5.0))
-    drop(client)
+    drop(client, transport)
     return known.tls
 
 

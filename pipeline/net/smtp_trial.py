@@ -35,6 +35,7 @@ def trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None = None)
 
 async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None) -> Trial:
     client, known = await opened(settings, tls_context(settings))
+    transport = client.transport
     try:
         return Trial(
             extensions=offers(client),
@@ -47,7 +48,7 @@ async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None)
     finally:
         with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
             await client.quit(timeout=min(settings.timeout, 5.0))
-        drop(client)
+        drop(client, transport)
 
 
 async def _handed(client: aiosmtplib.SMTP, settings: RelaySettings, sender: str, recipient: str, data: bytes) -> Reply:
