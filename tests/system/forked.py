@@ -45,7 +45,7 @@ class Running:
         """Wait at most so long for its end; None if it goes on."""
         if self.code is None:
             self.code = self.commands.ask({"wait": self.pid, "seconds": seconds})
-        return None if self.code is None else Ran(self.code, self.out.read_text("utf-8"), self.err.read_text("utf-8"))
+        return None if self.code is None else Ran(self.code, _said(self.out), _said(self.err))
 
     def end(self) -> Ran:
         """Wait for its end.  Raises AssertionError, and kills it, if it hangs."""
@@ -69,6 +69,10 @@ class Running:
     def kill_after(self, seconds: float) -> Ran:
         """End it at once after so long, unless it has ended."""
         return self.ended(seconds) or self.kill()
+
+
+def _said(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""  # it was killed before it could open its streams
 
 
 class Commands:
