@@ -16,6 +16,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Any
 
 from pipeline.domain import Clock, Connected, Go, Ready, Result, Said, Send, Stop
@@ -134,8 +135,11 @@ class _Relay:
         if letter.line is None or not letter.ready:
             raise ValueError(f"letter {go.letter_id} got its Go before it was ready")
         letter.gone = True
-        self._dots.add(go, time.monotonic(), letter)
-        self._dots_due()
+        if go.delay <= 0 and not go.rate and go.late == inf:  # no pace is kept
+            self._write(go, letter, letter.line)
+        else:
+            self._dots.add(go, time.monotonic(), letter)
+            self._dots_due()
 
     def _dots_due(self) -> None:
         """Write the dots whose time has come, and look again when that of the next one has."""
