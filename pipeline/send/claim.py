@@ -61,7 +61,11 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
     found = within(store.due(connection, open_waves, now, room + LOOK_AHEAD), rooms)
     in_hours = in_window(connection, list(sending), found, run.settings.window, now)
     eased = watch.eased(run, sending, now)
-    turns = run.pacing.turns(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now, eased)
+    at_dot = run.shared if run.spacing.at_dot else ()
+    turns = run.pacing.turns(
+        *(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now, eased, at_dot),
+        under_way=run.without_slot,
+    )
     ready: list[tuple[store.Due, datetime]] = []
     for due, decision in judge(connection, sending, in_hours, run.settings, now, set()):
         if len(ready) == room:
@@ -153,7 +157,7 @@ def _intend(
                 "started_at": now,
             }
         )
-        run.under_way[due.id] = UnderWay(lease.claims[due.id], slot)
+        run.under_way[due.id] = UnderWay(lease.claims[due.id], slot, taken=not run.spacing.at_dot)
     ids = store.intend(connection, values)
     return tuple(replace(letter, attempt_id=i, envid=f"{i}") for letter, i in zip(letters, ids, strict=True))
 

@@ -1,7 +1,7 @@
-"""Write down what the relay said: before the final dot of a letter, and after it.
+"""Write down what became of letters: what the relay said, and what follows from it.
 
-Reads: holds, what was tried before.  Writes, within the caller's transaction: the time of the final dot before it is
-written, replies, letters moved by them, cases NOTICED, slower budgets.  Safe to repeat: a reply is written with the claim
+Reads: what was tried before.  Writes, within the caller's transaction: replies, letters moved by them, cases NOTICED,
+slower budgets.  Safe to repeat: a reply is written with the claim
 under which its letter was sent.  Standards: RFC 5321 4.2.1, 4.5.4.1; RFC 3463.
 """
 
@@ -10,50 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.domain import Event, Go, Ready, Result, Stop
+from pipeline.domain import Event, Result
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
-from pipeline.send.spacing import FURTHEST
 from pipeline.send.work import BY, Sending
-from pipeline.store import budgets, connections, lives
+from pipeline.store import connections, lives
 from pipeline.store import send as store
 from pipeline.store.db import Connection
 from pipeline.store.lives import Lease
-
-
-def commit_dots(run: Sending, connection: Connection, ready: Sequence[Ready], now: datetime) -> list[Go | Stop]:
-    """Commit to the final dots of letters whose relay said 354 and whose slots have come, but for those that a hold has
-    come to cover.
-
-    The others wait: for a hold nothing has been said of them, and the next round asks again.
-    """
-    for said in ready:
-        if letter := run.under_way.get(said.letter_id):  # else it has ended since
-            letter.attempt_id, letter.asked = said.attempt_id, True
-    _give_new_slots(run, connection, now)
-    waiting = [(letter.slot, letter_id) for letter_id, letter in run.under_way.items() if letter.asked]
-    granted, run.dots_at = run.spacing.due(waiting, now)
-    held = store.held_among(connection, [letter_id for letter_id, _ in granted], now) if granted else set()
-    go = {letter_id: run.under_way[letter_id] for letter_id, _ in granted if letter_id not in held}
-    if go:
-        lease = Lease(run.worker_id, {letter_id: letter.claim for letter_id, letter in go.items()})
-        store.write_dot(connection, [letter.attempt_id for letter in go.values()], lease, now)
-    for letter_id, _ in granted:
-        run.under_way[letter_id].asked = False
-    return [
-        Stop(letter_id) if letter_id in held else Go(letter_id, (at - now).total_seconds()) for letter_id, at in granted
-    ]
-
-
-def _give_new_slots(run: Sending, connection: Connection, now: datetime) -> None:
-    """Letters whose slots passed long ago take new ones, of the paces that all workers share.
-
-    Where those have none soon (the relay asked us to slow down), they keep theirs: the relay waits for them.
-    """
-    late = [letter for letter in run.under_way.values() if letter.asked and run.spacing.late(letter.slot, now)]
-    if late:
-        slots = budgets.reserve(connection, run.shared, len(late), now, FURTHEST, narrow=0).slots
-        for letter, slot in zip(sorted(late, key=lambda letter: letter.slot), slots, strict=False):
-            letter.slot = slot
 
 
 def write_replies(run: Sending, connection: Connection, results: Sequence[Result], now: datetime) -> None:

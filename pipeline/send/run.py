@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from pipeline.domain import Event, Go, Ready, Result, Stop, TryAgain
 from pipeline.send.claim import Claimed, claim
-from pipeline.send.ended import commit_dots, write_replies
+from pipeline.send.dots import commit_dots
+from pipeline.send.ended import write_replies
 from pipeline.send.watch import look
 from pipeline.send.work import BY
 from pipeline.send.work import Sending as Sending
@@ -103,7 +104,7 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
     """
     answers = run.wire.take(_patience(run, claimed))
     with run.db.write() as connection:
-        now = run.clock()
+        now, run.began = run.clock(), run.monotonic()
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
         look(run, connection, now, last=_unwanted(run))
         if _unwanted(run) or claimed.refused is not None:
@@ -113,6 +114,7 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
             messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
             claimed = claim(run, connection, claimed, now)
     run.wire.tell_all([*claimed.letters, *messages])
+    run.spacing.took(timedelta(seconds=run.monotonic() - run.began))
     return claimed
 
 

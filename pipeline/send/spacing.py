@@ -1,53 +1,62 @@
-"""When the final dot of a letter may be written: at its slot or later, and never in a burst.  Pure: times in, a time out.
+"""How the pace of final dots is kept: when their slots are taken, how far ahead, and how exactly.  Pure: values in and out.
 
-A letter's slot is that of its dot: its envelope may be said before.  Where a relay is slow, slots pass while letters wait
-for it; once it answers they leave one by one at the pace of this worker, not all at once.  A slot that passed long ago is
-of no use any more: other workers have taken later ones since, so a letter that is late needs a new one.  A slot far in
-the future is that of a clock which was set back since: nobody waits for it.
+A claim is no slot: a relay may keep a letter waiting for long, and what it did not use would be lost to all.  The slot of a
+dot is taken from the budgets that all workers share when the relay waits for the message, in the transaction that commits
+the dot.  Slots are taken a little ahead, so that a commit that takes long keeps no dot from its time; the edge writes each
+at its time, or not at all (net/smtp_dots.py).  So in no second does one worker write more than the pace and two, nor
+several together more than the pace and two for each.  Where a pace is less than one letter a second, slots are taken when
+letters are claimed: no relay is to be kept waiting for one that another worker then takes.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from math import inf
 
-EARLY = timedelta(milliseconds=20)  # a dot may be committed so long before it is written: the edge keeps it until then
-FURTHEST = timedelta(seconds=5)  # no slot is given so far ahead
-LATE = timedelta(milliseconds=100)  # or two letters of the pace, if that is longer
-CATCH_UP = 0.99  # of the time between two letters is kept where slots have passed
+NONE = timedelta(0)
+SLOW = timedelta(seconds=1)  # between two dots: from here on slots are taken by claims
+FINE = timedelta(milliseconds=2)  # between two dots: what is quicker than that is kept on average alone
+AHEAD = timedelta(milliseconds=250)  # slots are taken so far ahead, or two of them
+LATE = 3  # letters of the pace, which is little enough for two workers that share it
+LATEST = timedelta(seconds=1)
+AGAIN = timedelta(milliseconds=20)  # whoever found no slot asks again no sooner
+LONGEST_LEAD = timedelta(milliseconds=100)
 
 
 @dataclass(slots=True)
 class Spacing:
-    """The dots of one worker.  `rate`: letters a second that all of them together may send; 0: no limit."""
+    """The dots of one worker, `apart` from each other and from those of all other workers; 0: no pace.
 
-    rate: float = 0.0
-    last: datetime | None = None
+    `lead`: half the time from the beginning of a round until the edge hears of its dots, as of late; no slot is taken
+    before that.
+    """
 
-    def when(self, slot: datetime, now: datetime) -> datetime:
-        """Return when the next dot may be written, now at the earliest."""
-        at = now if slot - now > FURTHEST else max(slot, now)
-        if self.last is None or not self.rate or self.last - now > FURTHEST:
-            return at
-        apart = min(timedelta(seconds=CATCH_UP / self.rate), FURTHEST)  # no relay is kept waiting for longer
-        return max(at, self.last + apart)
+    apart: timedelta = NONE
+    lead: timedelta = NONE
 
-    def late(self, slot: datetime, now: datetime) -> bool:
-        """True if a slot passed so long ago that its letter needs a new one; without a pace none does."""
-        return bool(self.rate) and now - slot > max(LATE, timedelta(seconds=2 / self.rate))
+    @property
+    def at_dot(self) -> bool:
+        """True if slots are taken with the dots, and not by claims."""
+        return NONE < self.apart < SLOW
 
-    def due(
-        self, slots: Iterable[tuple[datetime, int]], now: datetime
-    ) -> tuple[list[tuple[int, datetime]], datetime | None]:
-        """Return the letters whose dots may be committed now, each with its time, and when to ask for the others.
+    @property
+    def ahead(self) -> timedelta:
+        return min(max(AHEAD, 2 * self.apart), 2 * SLOW)
 
-        `slots` are those of the letters whose relay waits for the message: (slot, letter).  Those returned are spaced
-        from here on.
-        """
-        granted: list[tuple[int, datetime]] = []
-        for slot, letter_id in sorted(slots):
-            at = self.when(slot, now)
-            if at - now > EARLY:
-                return granted, at - EARLY / 2
-            granted.append((letter_id, at))
-            self.last = at
-        return granted, None
+    @property
+    def rate(self) -> float:
+        """Letters a second that the edge keeps to; 0: it writes dots as they come."""
+        return 1 / self.apart.total_seconds() if self.apart >= FINE else 0.0
+
+    @property
+    def late(self) -> float:
+        """Seconds after its slot in which a dot may still be written."""
+        return min(LATE * self.apart, LATEST).total_seconds() if self.apart >= FINE else inf
+
+    def took(self, round_: timedelta) -> None:
+        """A round took so long.  Half of it is enough of a lead: a dot may be late a little, and slots lie ahead mostly."""
+        if self.apart >= FINE:
+            self.lead = min(self.lead + (round_ / 2 - self.lead) / 5, LONGEST_LEAD)
+
+    def share(self, room: int) -> int:
+        """Return how many of the slots that there are a worker may take at once: the others are to find some, too."""
+        return max((room + 1) // 2, 1)

@@ -1,8 +1,9 @@
 """Whose turn it is: which of the letters that are due have a slot in every limit they must keep, and when the others do.
 
 Reads: budgets, letters that left, what is known of recipients' domains.  Writes, within the caller's transaction: slots
-taken, letters put back until a limit of their own has one.  A letter takes all its slots or none.  Safe to repeat: what is
-not committed was not taken, and what this run remembers only spares work.
+taken, letters put back until a limit of their own has one.  A letter takes all its slots or none; a quick pace that all
+share is only looked at: its slot is taken with the dot (dots.py).  Safe to repeat: what is not committed was not taken, and
+what this run remembers only spares work.
 """
 
 import heapq
@@ -48,17 +49,22 @@ class Pacing:
         found: Sequence[store.Due],
         now: datetime,
         eased: Mapping[int, Pace] | None = None,
+        at_dot: Sequence[Limit] = (),
+        under_way: int = 0,
     ) -> "Turns":
         """Return the turns of the letters found due, their limits locked until the transaction ends.
 
-        `eased` has other limits for some waves.
+        `eased` has other limits for some waves.  Of the limits `at_dot` a letter takes its slot at its dot, as do so many
+        before it that are `under_way`: they are only looked at.
         """
         self.servers.look_ahead(connection, wave_ids, now)
         cap = self._relay_cap(connection, limits, relay, now)
         known = self.servers.of(connection, {domain_of(due.mailbox) for due in found}, now)
         contacts = sorted({due.contact_id for due in found})
         left = store.last_left(connection, contacts) if limits.box_every and contacts else {}
-        return Turns(connection, self, limits, relay, cap, found, known, left, now, eased or {})
+        turns = Turns(connection, self, limits, relay, cap, found, known, left, now, eased or {})
+        turns.leave(at_dot, under_way)
+        return turns
 
     def put_back(self, answer: Reservation, now: datetime) -> datetime:
         """Return when a letter is due again that has no slot now: behind those that wait for the same limit already.
@@ -132,6 +138,11 @@ class Turns:
         self.wait: datetime | None = None  # when to look again: no letter at all can go before
         self.why = ""
 
+    def leave(self, at_dot: Sequence[Limit], under_way: int) -> None:
+        """Leave the slots of these limits to the dots."""
+        if self._limits:
+            self._ledger.only_look(at_dot, under_way, self._now)
+
     def must_wait(self, due: store.Due) -> bool:
         """True for a letter that is put back before any limit is asked: its mailbox had one, its domain is looked up."""
         if self._known[domain_of(due.mailbox)] is None:
@@ -154,7 +165,10 @@ class Turns:
         return True
 
     def take(self, due: store.Due) -> datetime | None:
-        """Return a letter's slot, taken in all its limits, or None: it was put back, or nothing can go now (`wait`)."""
+        """Return a letter's slot, taken in all its limits but those left to its dot, where it is the one to be expected.
+
+        None: it was put back, or nothing can go now (`wait`).
+        """
         answer = self._ledger.reserve(self._limits[due.id], 1, self._now, AHEAD, pace.NARROW)
         if answer.slots:
             self._left[due.contact_id] = answer.slots[0]

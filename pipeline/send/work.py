@@ -4,6 +4,7 @@ What is under way is bounded by `MOST_FOR_EACH` letters for each connection: one
 it one that is on its way to the relay.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -63,10 +64,15 @@ class Signing:
 
 @dataclass(slots=True)
 class UnderWay:
-    """A letter in the edge: the claim under which it is there, the slot of its dot, whether the relay waits for it."""
+    """A letter in the edge: the claim under which it is there, the slot of its dot, whether the relay waits for it.
+
+    `taken`: the slot is its own, and not only the one to be expected; `gone`: its dot is committed.
+    """
 
     claim: int
     slot: datetime
+    taken: bool = True
+    gone: bool = False
     attempt_id: int = 0
     asked: bool = False  # and no word of ours has followed
 
@@ -98,10 +104,11 @@ class Sending:
     watch: Watch = field(default_factory=Watch)
     connections: dict[Connected, int] = field(default_factory=dict)  # those that are written, by their ids
     total: int = 0
+    monotonic: Callable[[], float] = time.monotonic
+    began: float = 0.0  # the round, by `monotonic`
 
     def __post_init__(self) -> None:
-        apart = max(limit.interval.total_seconds() for limit in self.shared)
-        self.spacing.rate = 1 / apart if apart else 0.0
+        self.spacing.apart = max(limit.interval for limit in self.shared)
 
     @property
     def shared(self) -> list[Limit]:
@@ -109,6 +116,11 @@ class Sending:
         paces = self.settings.paces
         wide = paces.relay.limit(f"mail:relay:{self.settings.relay}"), paces.every.limit("mail:all")
         return [replace(limit, per_day=0) for limit in wide]
+
+    @property
+    def without_slot(self) -> int:
+        """How many letters under way are to take their slots yet."""
+        return sum(not (letter.taken or letter.gone) for letter in self.under_way.values())
 
     @property
     def room(self) -> int:

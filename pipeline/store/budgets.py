@@ -91,6 +91,28 @@ class Ledger:
         used |= {limit.key: True for limit in limits if limit.interval or limit.per_day}
         self._states = _locked(connection, [key for key in used if used[key]], [key for key in used if not used[key]])
         self._taken: set[str] = set()
+        self._left: dict[str, datetime | None] = {}  # next slots of paces that are looked at alone
+
+    def only_look(self, limits: Collection[Limit], acts: int, now: datetime) -> None:
+        """Take no slots of these paces: each act takes its own later, as `acts` that are under way will before it.
+
+        Slots that are given are those to be expected.  The quotas of these limits are counted all the same.
+        """
+        for limit in limits:
+            state = self._states[limit.key]
+            self._left[limit.key] = state.next_at
+            if acts and limit.interval:
+                first = self._free_at(limit, now, timedelta(0))
+                self._states[limit.key] = replace(state, next_at=first + acts * limit.interval)
+
+    def room(self, limits: Sequence[Limit], now: datetime, most_ahead: timedelta) -> int:
+        """Return how many slots the paces of these limits have from now on, none later than `most_ahead`.
+
+        At least one of them has a pace.
+        """
+        start = max(self._free_at(limit, now, most_ahead) for limit in limits)
+        step = max(limit.interval for limit in limits)
+        return max((now + most_ahead - start) // step + 1, 0)
 
     def reserve(
         self, limits: Sequence[Limit], count: int, now: datetime, most_ahead: timedelta, narrow: int | None = None
@@ -156,12 +178,13 @@ class Ledger:
                 state = replace(state, day=f"{now:%Y-%m-%d}", used=_used(state, now) + len(slots))
             if limit.interval or limit.per_day:
                 self._states[limit.key] = state
-                self._taken.add(limit.key)
+                if limit.per_day or limit.key not in self._left:
+                    self._taken.add(limit.key)
 
     def write(self) -> None:
         """Write down what was taken."""
         changed = [
-            (state.next_at, state.day, state.used, key)
+            (self._left.get(key, state.next_at), state.day, state.used, key)
             for key, state in sorted(self._states.items())
             if key in self._taken
         ]

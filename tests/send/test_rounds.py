@@ -1,5 +1,7 @@
 """A round of sending is one commit and one word to the edge: what is under way, what a hold lets through, the pace."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,11 +13,11 @@ from sqlalchemy import insert, select
 from pipeline.domain import Go, Ready, Result, Send, Stop, TryAgain
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.send.claim import Claimed, claim
-from pipeline.send.ended import commit_dots
+from pipeline.send.dots import commit_dots
 from pipeline.send.run import send
 from pipeline.store import budgets, workers
 from pipeline.store import tables as t
-from pipeline.store.db import Database, rows
+from pipeline.store.db import Connection, Database, rows
 from tests.seed import wave_of_letters
 from tests.send.conftest import states
 
@@ -119,28 +121,26 @@ class Ticking:
         return self.now
 
 
-def test_dots_are_spaced_by_the_rate_however_early_the_relay_waits_for_them(db: Database, post: Any) -> None:
+def test_dots_have_slots_of_their_own_however_early_the_relay_waits_for_them(db: Database, post: Any) -> None:
     with post() as p:
         p.clock = Ticking(p.clock())
         p.rate = 20.0
         wave_of_letters(db, p.clock.now, 15)
         wire = overheard(p, db)
         assert len(p.recipients()) == 15
-    dots = sorted(row["dot_at"] for row in rows_of(db, select(t.attempts.c.dot_at)))
-    waits = {
-        message.letter_id: message.delay for messages in wire.rounds for message in messages if isinstance(message, Go)
-    }
-    assert all(0 <= delay <= 0.02 for delay in waits.values())
-    for earlier, later in pairwise(dots):
-        assert later - earlier >= timedelta(milliseconds=50 - 20)  # committed 20 ms before it is written, at most
-    assert dots[-1] - dots[0] >= 14 * timedelta(milliseconds=50) * 0.99 - timedelta(milliseconds=20)
+    dots = {row["letter_id"]: row["dot_at"] for row in rows_of(db, select(t.attempts))}
+    gos = {message.letter_id: message for messages in wire.rounds for message in messages if isinstance(message, Go)}
+    slots = sorted(dots[letter] + timedelta(seconds=go.delay) for letter, go in gos.items())
+    assert len(slots) == 15
+    assert all(later - earlier >= timedelta(milliseconds=50) for earlier, later in pairwise(slots))
+    assert all((go.rate, go.late) == (20.0, 0.15) for go in gos.values())
 
 
 def test_a_letter_that_ends_while_it_waits_for_its_slot_gets_no_dot(db: Database, post: Any) -> None:
-    with post({"abuse@isp2.example": Rule("answer", "body", "421 4.4.2 You are too slow")}) as p:
+    with post({"abuse@isp2.example": Rule("answer", "body", "450 4.2.1 not now")}) as p:
         p.clock = Ticking(p.clock())
-        p.rate = 4.0
-        wave_of_letters(db, p.clock.now, 3)
+        p.rate = 20.0
+        wave_of_letters(db, p.clock.now, 2)
         overheard(p, db)
     found = rows_of(db, select(t.attempts.c.dot_at, t.attempts.c.stage).where(t.attempts.c.letter_id == 2))
     assert found[0] == {"dot_at": None, "stage": "data"}
@@ -151,22 +151,73 @@ def rows_of(db: Database, statement: Any) -> list[dict[str, Any]]:
         return rows(connection, statement)
 
 
-def test_a_letter_whose_slot_passed_long_ago_takes_a_new_one_after_those_that_others_took_since(
-    db: Database, post: Any
-) -> None:
+@dataclass
+class Paced:
+    """One worker with letters claimed at 10 a second, and a transaction; `others` takes what other workers take."""
+
+    run: Any
+    connection: Connection
+    asked: list[Ready]
+
+    def others(self, count: int, at: datetime) -> tuple[datetime, ...]:
+        return budgets.reserve(self.connection, self.run.shared, count, at, timedelta(seconds=9)).slots
+
+
+@contextmanager
+def claimed(db: Database, post: Any, rate: float = 10.0, count: int = 2) -> Iterator[Paced]:
     with post() as p:
-        p.rate = 10.0
-        wave_of_letters(db, p.clock(), 2)
+        p.rate = rate
+        wave_of_letters(db, p.clock(), count)
         with db.write() as connection:
             worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
             run = p.sending(db, None, worker)
             letters = claim(run, connection, Claimed(), p.clock()).letters
-            asked = [Ready(letter.letter_id, letter.attempt_id) for letter in letters]
-            later = p.clock() + timedelta(seconds=10)
-            others = budgets.reserve(connection, run.shared, 3, later, timedelta(seconds=1)).slots
-            assert commit_dots(run, connection, asked, later) == []
-            first, second = (others[-1] + timedelta(milliseconds=100 * n) for n in (1, 2))
-            assert run.dots_at is not None
-            assert first - timedelta(milliseconds=20) <= run.dots_at <= first
-            assert commit_dots(run, connection, [], first) == [Go(letters[0].letter_id)]
-            assert commit_dots(run, connection, [], second) == [Go(letters[1].letter_id)]
+            yield Paced(run, connection, [Ready(letter.letter_id, letter.attempt_id) for letter in letters])
+
+
+def after(messages: Sequence[Go | Stop]) -> dict[int, float]:
+    assert all(isinstance(message, Go) for message in messages)
+    return {message.letter_id: message.delay for message in messages if isinstance(message, Go)}
+
+
+def test_a_claim_takes_no_slot_from_others_however_long_its_relay_lets_it_wait(
+    db: Database, post: Any, now: datetime
+) -> None:
+    with claimed(db, post) as one:
+        assert one.others(1, now) == (now,)
+        later = now + timedelta(seconds=10)
+        assert one.others(1, later) == (later,)
+        assert after(commit_dots(one.run, one.connection, one.asked[:1], later)) == {1: 0.1}
+        assert one.others(1, later) == (later + timedelta(milliseconds=200),)
+
+
+def test_letters_that_find_no_slot_soon_wait_and_are_asked_about_again(db: Database, post: Any, now: datetime) -> None:
+    with claimed(db, post) as one:
+        one.others(8, now)
+        assert commit_dots(one.run, one.connection, one.asked, now) == []
+        assert one.run.dots_at is not None
+        assert now < one.run.dots_at < now + timedelta(seconds=0.8)
+        assert after(commit_dots(one.run, one.connection, [], one.run.dots_at)).keys() == {1}
+
+
+def test_a_dot_that_could_not_be_written_at_its_slot_takes_another_one(db: Database, post: Any, now: datetime) -> None:
+    with claimed(db, post) as one:
+        assert after(commit_dots(one.run, one.connection, one.asked[:1], now)) == {1: 0.0}
+        assert commit_dots(one.run, one.connection, [], now) == []
+        later = now + timedelta(seconds=3)
+        one.others(1, later)
+        assert after(commit_dots(one.run, one.connection, one.asked[:1], later)) == {1: 0.1}
+
+
+def test_where_the_relay_asks_us_to_slow_down_no_letter_stays_open_there(
+    db: Database, post: Any, now: datetime
+) -> None:
+    with claimed(db, post) as one:
+        budgets.postpone(one.connection, "mail:relay:relay", now + timedelta(minutes=1))
+        assert commit_dots(one.run, one.connection, one.asked, now) == [Stop(1), Stop(2)]
+
+
+def test_slots_of_a_pace_below_one_a_second_are_taken_by_the_claim(db: Database, post: Any, now: datetime) -> None:
+    with claimed(db, post, rate=0.5) as one:
+        assert one.others(1, now) == (now + timedelta(seconds=4),)
+        assert after(commit_dots(one.run, one.connection, one.asked, now)) == {1: 0.0, 2: 2.0}
