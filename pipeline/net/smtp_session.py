@@ -55,10 +55,7 @@ class RelaySettings:
     dot_timeout: float = 600.0
     backoff: float = 1.0  # wait after a connection that failed; doubled for each that fails after it
     longest_backoff: float = 300.0
-    withdraw_after: float = (
-        5.0  # a letter that stands behind a dot so long goes over another connection, if one is free
-    )
-
+    withdraw_after: float = 5.0  # so long may a letter stand behind a dot if another connection could have it
     called: str = ""
 
     @property
