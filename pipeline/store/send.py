@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.domain import Address, Event, LetterState
+from pipeline.domain import Address, CaseState, Event, LetterState
 from pipeline.store import events as log
 from pipeline.store import lives, many, overrides
 from pipeline.store import send_statements as statements
@@ -242,8 +242,8 @@ def noticed(connection: Connection, letter_ids: Sequence[int], now: datetime, by
 
     A copy for a CERT, in a wave of others, moves no case: its own contact has yet to be told.
     """
-    found = connection.execute(statements.resolved_in(connection.dialect.name), {"ids": list(letter_ids)})
-    told = {row.id: row.letter for row in found}
+    found = connection.execute(statements.told_by(connection.dialect.name), {"ids": list(letter_ids)})
+    told = {case: letter for case, state, letter in found if state == CaseState.RESOLVED}
     lives.advance(connection, list(told), Event.CASE_NOTICED, now, by, data=lambda case: {"letter": told[case]})
 
 
