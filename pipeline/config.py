@@ -192,6 +192,40 @@ class RelaySection(Section):
         return self
 
 
+class NamedRelaySection(RelaySection):
+    """A relay with a name, or what takes letters without SMTP."""
+
+    username: str = Field(
+        "", description="for AUTH; the password stands in the credential file: mail_passwords = { east = ... }"
+    )
+    transport: Literal["smtp", "sendmail", "folder"] = Field(
+        "smtp", description="smtp; sendmail: a program that queues mail; folder: letters as files, for review"
+    )
+    command: list[str] = Field(
+        ["/usr/sbin/sendmail"], description="for sendmail: the program, by its whole path, and arguments of your own"
+    )
+    dsn: bool = Field(
+        False,
+        description="for sendmail: it takes -N, -R and -V, as those of Postfix and Sendmail do, and Exim's does not",
+    )
+    folder: str = Field("", description="for folder: where LETTER-ATTEMPT.eml and .json are written")
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.transport == "folder" and not self.folder:
+            raise ValueError('transport = "folder" needs a folder')
+        if self.transport == "sendmail" and not (self.command and self.command[0].startswith("/")):
+            raise ValueError("command is a list that begins with the whole path of the program")
+        return self
+
+
+def _relay_names(value: dict[str, NamedRelaySection]) -> dict[str, NamedRelaySection]:
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", name):
+            raise ValueError("a relay is named by letters, digits, '-', '_' and '.', forty at most")
+    return value
+
+
 class DkimSection(Section):
     domain: str = Field(
         "", description="the domain that signs letters: that of the campaigns' from_mailbox; empty: none"
@@ -298,6 +332,10 @@ class CanarySection(Section):
 
 class MailSection(Section):
     relay: RelaySection = RelaySection()
+    relays: Annotated[dict[str, NamedRelaySection], AfterValidator(_relay_names)] = Field(
+        {},
+        description="instead of mail.relay: a relay with a name of your own, or a program or a folder that takes letters",
+    )
     dkim: DkimSection = DkimSection()
     brakes: BrakesSection = BrakesSection()
     canary: CanarySection = CanarySection()
@@ -325,6 +363,19 @@ class MailSection(Section):
     fresh_for: Duration = Field(
         timedelta(hours=72), description="evidence older than this leaves a letter before it goes"
     )
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        if self.relays and self.relay != RelaySection():
+            raise ValueError("relay and relays are both there: name each relay in relays, and leave out the other")
+        if len(self.relays) > 1:
+            raise ValueError("letters go over one relay: name one")
+        return self
+
+    @property
+    def all_relays(self) -> dict[str, RelaySection]:
+        """Return the relays by their names; the one of mail.relay is called after its host and port."""
+        return dict(self.relays) or {f"{self.relay.host}:{self.relay.port}": self.relay}
 
 
 class SafetySection(Section):
@@ -430,6 +481,7 @@ class SecretSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     master_key: SecretStr = SecretStr("")
     mail_password: SecretStr = SecretStr("")
+    mail_passwords: dict[str, SecretStr] = {}  # by the names of relays
     dkim_rsa_key: SecretStr = SecretStr("")  # PEM, PKCS #8, without a passphrase
     dkim_ed25519_key: SecretStr = SecretStr("")
     pgp_key: SecretStr = SecretStr("")  # an armoured OpenPGP secret key

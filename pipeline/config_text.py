@@ -12,7 +12,9 @@ from pipeline.config import (
     CampaignSection,
     FeedSection,
     LinesPair,
+    NamedRelaySection,
     RatesSection,
+    RelaySection,
     Settings,
     TextPair,
     ZoneSection,
@@ -81,11 +83,22 @@ def _section(model: type[BaseModel], path: str, given: dict[str, Any]) -> list[s
             tables += ["", f"[{path}{name}]", *_section(inner, f"{path}{name}.", {})]
         elif get_origin(inner) is dict and issubclass(get_args(inner)[1], BaseModel):
             kind = get_args(inner)[1]
+            if kind is NamedRelaySection:
+                tables += ["", f"# {field.description}", *_instead(kind, f"{path}{name}")]
+                continue
             key, values = EXAMPLES[kind]
             tables += ["", f'[{path}{name}."{key}"]', *_section(kind, "", values)]
         else:
             lines += _line(name, field, given)
     return lines + tables
+
+
+def _instead(kind: type[NamedRelaySection], path: str) -> list[str]:
+    """Return a table as a comment: it stands for another one, and shows the keys that the other one lacks."""
+    own = [_line(name, field, {}) for name, field in kind.model_fields.items() if name not in RelaySection.model_fields]
+    lines = [line for *comment, shown in own for line in (*comment, shown.removeprefix("# "))]
+    head = [f'#  [{path}."east"]', "#  # host, port and the other keys: as in mail.relay"]
+    return [*head, *(f"#  {line}" for line in lines)]
 
 
 def _line(name: str, field: FieldInfo, given: dict[str, Any]) -> list[str]:

@@ -19,7 +19,15 @@ from pipeline import domain
 from pipeline.audit import chain, codes
 from pipeline.cli import root
 from pipeline.cli.command import Given
-from pipeline.config import CampaignSection, FeedSection, RatesSection, Settings, ZoneSection
+from pipeline.config import (
+    CampaignSection,
+    FeedSection,
+    NamedRelaySection,
+    RatesSection,
+    RelaySection,
+    Settings,
+    ZoneSection,
+)
 from pipeline.store import events
 from pipeline.store.tables import metadata
 from tests.cli.catalogue import commands
@@ -138,13 +146,16 @@ def test_every_setting_appears_in_the_example() -> None:
             section = f"{head[1]}."
         elif key := re.match(r"(?:# )?([a-z_0-9]+) = ", line):
             shown.add(section + key[1])
-    tables = {"feeds", "zones", "campaigns", "mail.providers"}
+    tables = {"feeds", "zones", "campaigns", "mail.providers", "mail.relays"}
     wanted = {key for key in keys(Settings) if key not in tables}
     wanted |= {f"feeds.{key}" for key in FeedSection.model_fields}
     wanted |= {f"zones.{key}" for key in ZoneSection.model_fields}
     wanted |= {f"mail.providers.{key}" for key in RatesSection.model_fields}
     wanted |= {f"campaigns.{key}" for key in CampaignSection.model_fields}
     assert wanted <= shown
+    text = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+    own = NamedRelaySection.model_fields.keys() - RelaySection.model_fields.keys()
+    assert all(f"\n#  {key} = " in text for key in own)  # a table that stands for another one is a comment
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.stem)

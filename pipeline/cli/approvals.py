@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli import relays
 from pipeline.cli.states import WORDS
 from pipeline.config import Loaded
 from pipeline.domain import RefusedBySafety
@@ -63,12 +64,11 @@ def signers_file(loaded: Loaded) -> Path:
 def bound(loaded: Loaded, connection: Connection, campaign_id: int) -> bytes:
     """Return what going live binds to: the campaign's settings and those of mail, as they are now.
 
-    The brakes and the pause after the first letters are among them: nobody takes them off alone from a live campaign.
+    The brakes and the pause after the first letters are among them: nobody takes them off alone from a live campaign.  So
+    are all relays: one more is another binding.
     """
     mail = loaded.settings.mail
-    trusted = {"tls", "ca_file", "fingerprint"}
-    relay = mail.relay.model_dump(mode="json", include={"host", "port", *trusted, "username", "source_address"})
-    said = {"relay": relay, "dkim": mail.dkim.model_dump(mode="json"), "sender": mail.sender}
+    said = {**relays.bound(loaded), "dkim": mail.dkim.model_dump(mode="json"), "sender": mail.sender}
     said |= {"brakes": mail.brakes.model_dump(mode="json"), "canary": mail.canary.model_dump(mode="json")}
     return golive.binding(connection, campaign_id, said)
 

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline import config
-from pipeline.cli import context, dkim, words
+from pipeline.cli import context, dkim, relays, words
 from pipeline.cli.config import unknown_names
-from pipeline.cli.edges import pgp_signer, relay_settings
+from pipeline.cli.edges import pgp_signer
 from pipeline.cli.finding import Finding, Grade, failed
 from pipeline.data import asked_headers
 from pipeline.domain import TocsinError
 from pipeline.net import smtp_session
+from pipeline.net.smtp_session import RelaySettings
 from pipeline.store import migrate, overview, persons, preferences
 from pipeline.store.db import Database
 from pipeline.store.keys import keys_of
@@ -222,12 +223,21 @@ def openpgp(loaded: config.Loaded) -> Iterator[Finding]:
 
 
 def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:
-    """The relay takes a connection, with the TLS and the log-in that sending would use."""
-    relay = relay_settings(loaded)
+    """Each relay takes a connection, with the TLS and the log-in that sending would use, or is a place for letters."""
+    for name in relays.names(loaded):
+        yield _relay(name, relays.settings_of(loaded, name))
+
+
+def _relay(name: str, relay: relays.AnySettings) -> Finding:
+    if not isinstance(relay, RelaySettings):
+        if trouble := relays.trouble(relay):
+            what, do = words.text("{name} cannot be used", name=name), words.text("Correct mail.relays in config.toml.")
+            return Finding("relay", Grade.FAIL, what, trouble, do)
+        return Finding("relay", Grade.OK, name)
     try:
         tls = asyncio.run(smtp_session.greet(replace(relay, timeout=min(relay.timeout, MOST_PATIENCE))))
     except smtp_session.NotOpened as refused:
-        yield Finding(
+        return Finding(
             "relay",
             Grade.FAIL,
             words.text("{host}:{port} cannot be used ({stage})", host=relay.host, port=relay.port, stage=refused.stage),
@@ -235,7 +245,6 @@ def mail_relay(loaded: config.Loaded) -> Iterator[Finding]:
             words.text("Correct mail.relay in config.toml, or start the relay."),
         )
     except TocsinError as error:
-        yield failed("relay", error)
-    else:
-        shown = tls or words.text("no TLS")
-        yield Finding("relay", Grade.OK, f"{relay.host}:{relay.port}, {shown}")
+        return failed("relay", error)
+    called = name if name == f"{relay.host}:{relay.port}" else f"{name} ({relay.host}:{relay.port})"
+    return Finding("relay", Grade.OK, f"{called}, {tls or words.text('no TLS')}")

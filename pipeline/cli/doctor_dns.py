@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import click
 
-from pipeline.cli import context, dkim, edges, show, words
+from pipeline.cli import context, dkim, edges, relays, show, words
 from pipeline.cli.command import Command, option
 from pipeline.cli.finding import Finding, Grade, lines, summary
 from pipeline.config import Loaded
@@ -103,13 +103,16 @@ def _outbound(loaded: Loaded, ask: Ask) -> tuple[Address, ...]:
     """Return the addresses that letters leave from: mail.outbound, else those of the relay that are no loopback."""
     said = loaded.settings.mail.outbound
     if not said:
-        host = loaded.settings.mail.relay.host
-        try:
-            said = [str(ip_address(host))]
-        except ValueError:
-            question = (NameKind.ADDRESSES, host)
-            said = list(name_answer.texts(ask([question])[question].answer, "addresses"))
+        said = [text for host in relays.hosts(loaded) for text in _addresses(host, ask)]
     return tuple(address for text in said if not (address := ip_address(text)).is_loopback)
+
+
+def _addresses(host: str, ask: Ask) -> list[str]:
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        question = (NameKind.ADDRESSES, host)
+        return list(name_answer.texts(ask([question])[question].answer, "addresses"))
 
 
 # --- SPF -------------------------------------------------------------------------------------------------------------

@@ -16,12 +16,15 @@ from typing import Any
 
 import click
 
-from pipeline.cli import checks, context, dkim, edges, show, words
+from pipeline.cli import checks, context, dkim, edges, relays, show, words
 from pipeline.cli.command import Command, option
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
 from pipeline.config import Loaded
-from pipeline.domain import ConfigurationError, NotFound, RefusedBySafety, TryAgain
+from pipeline.domain import ConfigurationError, NotFound, RefusedBySafety, Send, TryAgain
+from pipeline.net.letter_folder import FolderSettings
+from pipeline.net.sendmail import SendmailSettings
+from pipeline.net.smtp import RelaySettings
 from pipeline.net.smtp_session import NotOpened
 from pipeline.net.smtp_trial import Trial, trial
 from pipeline.render import compose, front, samples
@@ -56,12 +59,14 @@ SENT, BACK = "relay.sent", "relay.back"  # facts
 @option(
     "--back", "file", type=click.Path(path_type=Path), metavar="FILE", help="That letter as it arrived, saved whole."
 )
+@option("--relay", "which", default="", metavar="NAME", help="Only this relay, of several.")
 @click.pass_context
-def relay(ctx: click.Context, mailbox: str, name: str, execute: bool, file: Path | None) -> None:
+def relay(ctx: click.Context, mailbox: str, name: str, execute: bool, file: Path | None, which: str) -> None:
     """Say what the relay offers; with --to send a test letter outside; with --back compare it as it arrived.
 
     The letter must come back as it was sent: the same text, the same Message-ID, our signature unbroken, the envelope
-    sender ours. A campaign goes live only within seven days of such a letter. The exit code is 3 if it came back changed.
+    sender ours. A campaign goes live only within seven days of such a letter, over each relay of several; each has a letter
+    of its own. The exit code is 3 if it came back changed.
     """
     if file is not None and mailbox:
         raise click.UsageError(words.text("--to and --back each stand alone"))
@@ -72,22 +77,26 @@ def relay(ctx: click.Context, mailbox: str, name: str, execute: bool, file: Path
             if not data["sound"]:
                 ctx.exit(3)
             return
-        letter = _letter(ground, name, mailbox) if mailbox else None
-        if letter is not None:
-            question = words.text("Send the test letter to {mailbox} now?", mailbox=mailbox)
-            letter = letter if context.agreed(execute, question) else None
-        found = _tried(ground, letter, mailbox)
-    data = {"relay": relay_name(ground.loaded), **_offered(found), "sent": found.reply is not None}
-    if found.reply is not None:
-        data["answer"] = f"{found.reply.code} {found.reply.text}"
-    show.emit(data, lambda: _page(data))
-    if found.reply is not None and found.reply.code != 250:
+        over = relays.chosen(ground.loaded, which)
+        letters = [_letter(ground, name, mailbox) if mailbox else None for _ in over]
+        if mailbox and not context.agreed(
+            execute, words.text("Send the test letter to {mailbox} now?", mailbox=mailbox)
+        ):
+            letters = [None for _ in over]
+        tried = [_tried(ground, one, letter, mailbox) for one, letter in zip(over, letters, strict=True)]
+    data = tried[0] if len(tried) == 1 else {"relays": tried}
+    show.emit(data, lambda: [line for one in tried for line in _page(one)] + _next(tried))
+    if any(one["sent"] and not one["answer"].startswith("250") for one in tried):
         ctx.exit(3)
 
 
-def relay_name(loaded: Loaded) -> str:
-    """Return host and port of the relay, as facts name it."""
-    return f"{loaded.settings.mail.relay.host}:{loaded.settings.mail.relay.port}"
+def sent_item(loaded: Loaded, name: str) -> str:
+    """Return what the record calls a test letter over that relay: it is the installation's, where there is one relay."""
+    return f"{SENT} {name}" if loaded.settings.mail.relays else SENT
+
+
+def back_item(loaded: Loaded, name: str) -> str:
+    return f"{BACK} {name}" if loaded.settings.mail.relays else BACK
 
 
 # --- the letter ------------------------------------------------------------------------------------------------------
@@ -128,40 +137,60 @@ def _letter(ground: Ground, campaign: str, mailbox: str) -> bytes:
     return signature_lines(top + header_block(body), signing.body_hash(body), signing.keys, now) + top + body
 
 
-def _tried(ground: Ground, letter: bytes | None, mailbox: str) -> Trial:
-    """Connect, and hand over the letter, which is on record before it leaves."""
-    relay = edges.relay_settings(ground.loaded)
-    quick = replace(relay, timeout=min(relay.timeout, checks.MOST_PATIENCE))
-    handed = None
+def _tried(ground: Ground, name: str, letter: bytes | None, mailbox: str) -> dict[str, Any]:
+    """Try one relay, and hand it the letter, which is on record before it leaves."""
     if letter is not None:
-        sent = {"relay": relay_name(ground.loaded), "letter": base64.b64encode(letter).decode()}
-        sent["sha256"] = hashlib.sha256(letter).hexdigest()
+        sent = {
+            "relay": name,
+            "letter": base64.b64encode(letter).decode(),
+            "sha256": hashlib.sha256(letter).hexdigest(),
+        }
         by = ground.by()
         with ground.db.write() as connection:
-            golive.say(connection, None, SENT, mailbox, context.clock(), by, sent)
-        handed = (ground.loaded.settings.mail.sender, mailbox, letter)
+            golive.say(connection, None, sent_item(ground.loaded, name), mailbox, context.clock(), by, sent)
+    settings, sender = relays.settings_of(ground.loaded, name), ground.loaded.settings.mail.sender
+    if not isinstance(settings, RelaySettings):
+        return _left(settings, None if letter is None else Send(0, secrets.randbits(40), sender, mailbox, letter))
+    quick = replace(settings, timeout=min(settings.timeout, checks.MOST_PATIENCE))
     try:
-        return trial(quick, handed)
+        found = trial(quick, None if letter is None else (sender, mailbox, letter))
     except NotOpened as refused:
         raise TryAgain(
-            f"{relay.name} cannot be used ({refused.stage})",
+            f"{name} cannot be used ({refused.stage})",
             refused.reply.text,
             "Correct mail.relay in config.toml, or start the relay.",
         ) from None
+    data = {"relay": name, **_offered(found), "sent": found.reply is not None}
+    return data if found.reply is None else {**data, "answer": f"{found.reply.code} {found.reply.text}"}
+
+
+def _left(settings: SendmailSettings | FolderSettings, letter: Send | None) -> dict[str, Any]:
+    """Try a program or a folder, which offers nothing.  Raises TryAgain."""
+    if trouble := relays.trouble(settings):
+        raise TryAgain(f"{settings.name} cannot be used", trouble, "Correct mail.relays in config.toml.")
+    if letter is None:
+        return {"relay": settings.name, "sent": False}
+    result = relays.leave(settings, letter)
+    return {"relay": settings.name, "sent": True, "answer": f"{result.reply} {result.text}"}
 
 
 def _back(ground: Ground, file: Path) -> dict[str, Any]:
     """Compare the newest test letter with what arrived, and keep whether it came as it was sent."""
     now = context.clock()
     with ground.db.read() as connection:
-        fact = golive.facts(connection, None, now - COUNTS).get(SENT)
-    if fact is None:
+        facts = golive.facts(connection, None, now - COUNTS)
+    names = [name for name in relays.names(ground.loaded) if sent_item(ground.loaded, name) in facts]
+    if not names:
         raise NotFound(
             "No test letter was sent in the last seven days", "", "Run: tocsin doctor relay --to MAILBOX --execute"
         )
-    sent = json.loads(fact["data"])
     with file.open("rb") as stream:
-        found = compare(base64.b64decode(sent["letter"]), stream.read(LONGEST))
+        arrived = stream.read(LONGEST)
+    for name in names:  # it tells itself which of them it is
+        sent = json.loads(facts[sent_item(ground.loaded, name)]["data"])
+        found = compare(base64.b64decode(sent["letter"]), arrived)
+        if found.ours:
+            break
     data = {
         "relay": sent["relay"],
         "ours": found.ours,
@@ -176,7 +205,7 @@ def _back(ground: Ground, file: Path) -> dict[str, Any]:
     if found.ours:
         kept = {"relay": sent["relay"], "sound": data["sound"], "sha256": sent["sha256"]}
         with ground.db.write() as connection:
-            golive.say(connection, None, BACK, "", now, ground.by(), kept)
+            golive.say(connection, None, back_item(ground.loaded, name), "", now, ground.by(), kept)
     return data
 
 
@@ -198,6 +227,8 @@ def _offered(found: Trial) -> dict[str, Any]:
 
 
 def _page(data: dict[str, Any]) -> list[str]:
+    if "offers" not in data:
+        return show.pairs([(words.text("relay"), data["relay"]), *_answer(data)])
     offered = [f"{name} {value}".strip() for name, value in data["offers"].items() if value is not None]
     missing = [name for name, value in data["offers"].items() if value is None]
     yes, no = words.text("yes"), words.text("no")
@@ -210,13 +241,18 @@ def _page(data: dict[str, Any]) -> list[str]:
     ]
     if data["certificate_sha256"]:
         pairs.append((words.text("certificate"), f"SHA-256 {data['certificate_sha256']}"))
-    if "answer" in data:
-        pairs.append((words.text("its answer"), data["answer"]))
-    lines = show.pairs(pairs)
-    if data["sent"]:
-        lines.append(words.text("save the letter whole (.eml) where it arrives"))
-        lines.append(words.text("next: {command}", command="tocsin doctor relay --back FILE"))
-    return lines
+    return show.pairs([*pairs, *_answer(data)])
+
+
+def _answer(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(words.text("its answer"), data["answer"])] if "answer" in data else []
+
+
+def _next(tried: list[dict[str, Any]]) -> list[str]:
+    if not any(one["sent"] for one in tried):
+        return []
+    save = words.text("save the letter whole (.eml) where it arrives")
+    return [save, words.text("next: {command}", command="tocsin doctor relay --back FILE")]
 
 
 def _told(data: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from pipeline.cli import show, words
+from pipeline.cli import relays, show, words
 from pipeline.cli.context import Ground, clock
 from pipeline.cli.pacing import pace_settings
 from pipeline.config import Loaded
@@ -14,15 +14,10 @@ from pipeline.data.topic import Topic, topics
 from pipeline.data.zone import Zone, live_zone, zones
 from pipeline.domain import (
     ConfigurationError,
-    Go,
     NameQuestion,
     NameReply,
     RdapQuestion,
     RdapReply,
-    Ready,
-    Result,
-    Send,
-    Stop,
     TryAgain,
     WhoisQuestion,
     WhoisReply,
@@ -30,11 +25,10 @@ from pipeline.domain import (
     ZoneQuestion,
 )
 from pipeline.follow.run import PlanSettings
-from pipeline.net import dnsbl, names, rdap, smtp, whois
+from pipeline.net import dnsbl, names, rdap, whois
 from pipeline.net.edge import Edge
 from pipeline.net.http import HttpSettings
 from pipeline.net.nameserver import DnsSettings, Nameserver
-from pipeline.net.smtp import RelaySettings
 from pipeline.net.whois import WhoisSettings
 from pipeline.render.pgp import Sign, signer_of
 from pipeline.resolve import servers
@@ -285,10 +279,11 @@ def send_settings(loaded: Loaded) -> SendSettings:
             "mail.sender is empty: the mailbox that bounces come back to",
             "Set it, for example: bounces@agency.example",
         )
+    shares = relays.all_shares(loaded)
     return SendSettings(
         sender=mail.sender,
-        relay=f"{mail.relay.host}:{mail.relay.port}",
-        connections=mail.relay.connections,
+        relay=shares[0].name,
+        connections=sum(share.connections for share in shares),
         rate=mail.rate,
         per_day=mail.per_day,
         per_domain_rate=mail.per_domain_rate,
@@ -329,26 +324,3 @@ def window_rules(loaded: Loaded) -> WindowRules:
         quiet=tuple(map(quiet_days, window.quiet_days)),
         elsewhere=window.zone,
     )
-
-
-def relay_settings(loaded: Loaded) -> RelaySettings:
-    relay = loaded.settings.mail.relay
-    return RelaySettings(
-        host=relay.host,
-        port=relay.port,
-        tls=relay.tls,
-        ca_file=str(loaded.path(relay.ca_file)) if relay.ca_file else "",
-        fingerprint=relay.fingerprint,
-        username=relay.username,
-        password=loaded.secrets.mail_password.get_secret_value(),
-        ehlo_name=relay.ehlo_name,
-        source_address=relay.source_address,
-        connections=relay.connections,
-        max_letters_per_connection=relay.letters_per_connection,
-        timeout=relay.timeout.total_seconds(),
-        dot_timeout=relay.dot_timeout.total_seconds(),
-    )
-
-
-def relay_edge(loaded: Loaded) -> Edge[Send | Go | Stop, Ready | Result]:
-    return smtp.edge(relay_settings(loaded))

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import checks, doctor_dns, edges, words
+from pipeline.cli import checks, doctor_dns, edges, relays, words
 from pipeline.cli.approvals import signers_file
 from pipeline.cli.context import Ground
 from pipeline.cli.declared import declared
-from pipeline.cli.doctor_relay import BACK, relay_name
+from pipeline.cli.doctor_relay import back_item
 from pipeline.cli.finding import Finding, Grade
 from pipeline.config import Loaded
 from pipeline.domain import ConfigurationError, WaveState
@@ -42,7 +42,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
     with ground.db.read() as connection:
         letters = _letters(connection)
         said = golive.facts(connection, campaign.id, now - FRESH)
-        tested = golive.facts(connection, None, now - FRESH).get(BACK)
+        tested = golive.facts(connection, None, now - FRESH)
         suppressed = len(stops.listed(connection, stops.Stop.SUPPRESSION, now))
         people = [p for p in persons.everyone(connection) if p.role is persons.Role.APPROVER and p.disabled_at is None]
         open_waves = [
@@ -63,7 +63,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         links=links.troubles(_links(campaign, letters), _http(ground.loaded)),
         names=_by_code(found, Grade.FAIL),
         doubts=_by_code(found, Grade.WARN),
-        relay=relay_name(ground.loaded),
+        relay=", ".join(relays.names(ground.loaded)),
         relay_trouble=_relay(ground.loaded),
         letter_is_back=_is_back(ground.loaded, tested),
         answers_known=log_is_read,
@@ -154,10 +154,11 @@ def _relay(loaded: Loaded) -> str:
     return " ".join(part for finding in found for part in (finding.what, finding.why) if part)
 
 
-def _is_back(loaded: Loaded, tested: Mapping[str, Any] | None) -> bool:
-    """True if the newest test letter that was read as it arrived came unchanged, over the relay of today."""
-    data = json.loads(tested["data"]) if tested is not None else {}
-    return data.get("sound") is True and data.get("relay") == relay_name(loaded)
+def _is_back(loaded: Loaded, tested: Mapping[str, Mapping[str, Any]]) -> bool:
+    """True if over each relay of today the newest test letter that was read as it arrived came unchanged."""
+    found = {name: tested.get(back_item(loaded, name)) for name in relays.names(loaded)}
+    data = {name: json.loads(fact["data"]) if fact is not None else {} for name, fact in found.items()}
+    return all(said.get("sound") is True and said.get("relay") == name for name, said in data.items())
 
 
 def _cap(loaded: Loaded) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.seal import seal
-from pipeline.cli import approvals, dkim, edges, show, words
+from pipeline.cli import approvals, dkim, edges, relays, show, words
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import Shown, progress
 from pipeline.cli.saying import spoken
@@ -147,7 +147,7 @@ def send(bench: Bench) -> Outcome:
             return Outcome({}, 0)
     seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
     with ExitStack() as stack:
-        wire = stack.enter_context(edges.relay_edge(loaded))
+        wire = stack.enter_context(relays.edge(loaded))
         asks = edges.asks_for_mail_servers(loaded)
         run = Sending(
             db=bench.ground.db,
