@@ -9,7 +9,7 @@ Reads and writes: nothing; `hand` does.  Safe to repeat: as the transport is.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -52,7 +52,8 @@ class _Handing:
 
     async def work(self, questions: Questions[Send | Go | Stop]) -> None:
         async with self._group:
-            async for message in each(questions):
+            messages: AsyncIterator[Send | Go | Stop] = each(questions)
+            async for message in messages:
                 self._take(message)
             for letter_id in list(self._letters):
                 self._stop(letter_id)
