@@ -6,7 +6,7 @@ Safe to repeat: a claimed letter is not due; what is not committed was never han
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from pipeline.domain import Event, IntegrityFailure, RefusedBySafety, Send, TocsinError
 from pipeline.send import watch
 from pipeline.send.canary import within
-from pipeline.send.dkim import header_block, signature_lines
+from pipeline.send.dkim import header_block, unsigned
 from pipeline.send.gate import Decision, Gate
 from pipeline.send.head import head
 from pipeline.send.judge import judge
+from pipeline.send.over import all_rest, routed
 from pipeline.send.put_off import in_window
+from pipeline.send.turns import Over
 from pipeline.send.work import BY, Sending, UnderWay
 from pipeline.store import lives, waves
 from pipeline.store import send as store
@@ -50,6 +52,8 @@ class Claimed:
 
 def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) -> Claimed:
     """Claim as many letters as there is room for, each with its gate, its slot and its written intent."""
+    if run.spread is not None and (rests := all_rest(run.spread, connection, now)):
+        return Claimed((), *rests)
     room = run.room
     if room <= 0 or (before.wait is not None and before.wait > now):
         return Claimed((), before.wait, before.why)
@@ -65,6 +69,7 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
     turns = run.pacing.turns(
         *(connection, run.settings.paces, run.settings.relay, list(sending), in_hours, now, eased, at_dot),
         under_way=run.without_slot,
+        over=Over(run.spread, run.over_each) if run.spread is not None else None,
     )
     ready: list[tuple[store.Due, datetime]] = []
     for due, decision in judge(connection, sending, in_hours, run.settings, now, set()):
@@ -86,13 +91,19 @@ def claim(run: Sending, connection: Connection, before: Claimed, now: datetime) 
             ready.append((settled, slot))
         elif turns.wait is not None:
             break
+    written = _written(run, connection, ready)
     turns.write()
     exhausted = not found and turns.wait is None
-    return Claimed(_intend(run, connection, ready, now), turns.wait, turns.why, exhausted, refused)
+    letters = _intend(run, connection, ready, written, now)
+    if run.spread is not None:
+        letters = routed(run, letters, turns.relays, now)
+    return Claimed(letters, turns.wait, turns.why, exhausted, refused)
 
 
 def _refused(run: Sending, connection: Connection, sending: Mapping[int, Mapping[str, Any]]) -> TocsinError | None:
-    """Return why the waves may not be sent as their approvals are now, None if they may."""
+    """Return why the waves may not be sent as their approvals are now, or nothing at all; None if they may."""
+    if run.signing is not None and run.signing.elsewhere is not None and run.signing.elsewhere.lost is not None:
+        return run.signing.elsewhere.lost
     for wave in sending.values():
         try:
             objection = run.approved(connection, dict(wave))
@@ -129,19 +140,43 @@ def _settle(
     return due
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The bytes that letters are stored as, by their hash, and what waits for the lines on top of each: being signed."""
+
+    bodies: Mapping[bytes, bytes]
+    tops: Callable[[], list[bytes]]
+
+
+def _written(run: Sending, connection: Connection, ready: Sequence[tuple[store.Due, datetime]]) -> Written:
+    """Begin to write the lines that are put before letters' stored bytes: signatures, date, seal."""
+    if not ready:
+        return Written({}, list)
+    bodies = store.read_bodies(connection, {due.sha256 for due, _ in ready})
+    seal = run.newest_seal(connection)
+    tops = [head(slot, seal) for _, slot in ready]
+    signing = run.signing
+    if signing is None:
+        return Written(bodies, lambda: tops)
+    lot = []
+    for top, (due, slot) in zip(tops, ready, strict=True):
+        body = bodies[due.sha256]
+        body_hash = due.body_hash or signing.body_hash(body)
+        lot.append(unsigned(top + header_block(body), body_hash, signing.keys, slot))
+    lines = signing.sign_all(lot)
+    return Written(bodies, lambda: [line + top for line, top in zip(lines(), tops, strict=True)])
+
+
 def _intend(
-    run: Sending, connection: Connection, ready: Sequence[tuple[store.Due, datetime]], now: datetime
+    run: Sending, connection: Connection, ready: Sequence[tuple[store.Due, datetime]], written: Written, now: datetime
 ) -> tuple[Send, ...]:
     """Claim the letters and write their attempts: committed before the first byte leaves."""
     if not ready:
         return ()
     lease = store.claim(connection, [due.id for due, _ in ready], run.worker_id, now, BY)
     letters, values = [], []
-    bodies = store.read_bodies(connection, {due.sha256 for due, _ in ready})
-    seal = run.newest_seal(connection)
-    for due, slot in ready:
-        top = _top(run, due, bodies[due.sha256], slot, seal)
-        data = top + bodies[due.sha256]
+    for (due, slot), top in zip(ready, written.tops(), strict=True):
+        data = top + written.bodies[due.sha256]
         sender = run.keys.envelope_sender(run.settings.sender, due.id)
         delay = max((slot - now - EARLIER).total_seconds(), 0.0)
         letters.append(Send(due.id, 0, sender, due.recipient, data, delay))
@@ -160,12 +195,3 @@ def _intend(
         run.under_way[due.id] = UnderWay(lease.claims[due.id], slot, taken=not run.spacing.at_dot)
     ids = store.intend(connection, values)
     return tuple(replace(letter, attempt_id=i, envid=f"{i}") for letter, i in zip(letters, ids, strict=True))
-
-
-def _top(run: Sending, due: store.Due, body: bytes, slot: datetime, seal: str) -> bytes:
-    """Return the lines put before a letter's stored bytes: signatures, date, seal."""
-    top = head(slot, seal)
-    if run.signing is None:
-        return top
-    body_hash = due.body_hash or run.signing.body_hash(body)
-    return signature_lines(top + header_block(body), body_hash, run.signing.keys, slot) + top

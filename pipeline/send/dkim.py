@@ -82,7 +82,7 @@ class Unsigned:
 def signature_lines(head_and_headers: bytes, body_hash: bytes, keys: DkimKeys, now: datetime) -> bytes:
     """Return a DKIM-Signature header for each key, to be put before everything else; as `unsigned` says."""
     found = unsigned(head_and_headers, body_hash, keys, now)
-    return signed(found, [sign(key.private, digest) for key, digest in zip(keys.keys, found.digests, strict=True)])
+    return signed(found, *sign_lot(keys, [found.digests]))
 
 
 def unsigned(head_and_headers: bytes, body_hash: bytes, keys: DkimKeys, now: datetime) -> Unsigned:
@@ -115,6 +115,11 @@ def unsigned(head_and_headers: bytes, body_hash: bytes, keys: DkimKeys, now: dat
 def signed(found: Unsigned, signatures: Sequence[bytes]) -> bytes:
     """Return the whole headers.  Raises ValueError unless there is a signature for each."""
     return b"".join(_whole(header, made) for header, made in zip(found.headers, signatures, strict=True))
+
+
+def sign_lot(keys: DkimKeys, lot: Sequence[tuple[bytes, ...]]) -> list[tuple[bytes, ...]]:
+    """Return the signatures of each letter, one for each key, over its digests."""
+    return [tuple(sign(key.private, made) for key, made in zip(keys.keys, letter, strict=True)) for letter in lot]
 
 
 def sign(key: PrivateKey, digest: bytes) -> bytes:

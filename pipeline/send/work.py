@@ -6,17 +6,18 @@ it one that is on its way to the relay.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.domain import Clock, Connected, Go, Progress, Ready, Result, Send, Stop, Wire
+from pipeline.domain import Clock, Connected, Go, Progress, Ready, Result, Send, Stop, TocsinError, Wire
 from pipeline.send.brakes import BrakeSettings
 from pipeline.send.canary import CanarySettings
-from pipeline.send.dkim import DkimKeys
+from pipeline.send.dkim import DkimKeys, Unsigned, sign_lot, signed
 from pipeline.send.pace import NO_LIMIT, Pace
+from pipeline.send.relays import Relay, Spread
 from pipeline.send.spacing import Spacing
 from pipeline.send.turns import Pacing
 from pipeline.send.watch import Watch
@@ -46,6 +47,7 @@ class SendSettings:
     pace: Pace = NO_LIMIT  # all other limits
     brakes: BrakeSettings | None = None  # nothing holds a campaign by itself
     canary: CanarySettings | None = None  # nobody looks at a wave's first letters
+    relays: tuple[Relay, ...] = ()  # where there are several; `connections` are those of all, `relay` is the first
 
     @property
     def paces(self) -> Pace:
@@ -54,12 +56,32 @@ class SendSettings:
         return replace(self.pace, every=every, domain=replace(self.pace.domain, per_second=self.per_domain_rate))
 
 
+class Elsewhere(Protocol):
+    """Where signatures are made while this process does other things.  `lost`: it is gone; no more letters are claimed."""
+
+    @property
+    def lost(self) -> TocsinError | None: ...
+
+    def begin(self, lot: Sequence[tuple[bytes, ...]]) -> Callable[[], list[tuple[bytes, ...]]]:
+        """Take the digests of each letter, one for each key; what comes back waits for the signatures.  Raises nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signing:
     """The keys that sign letters, and what makes the hash of a body (32 bytes) where none was kept when it was written."""
 
     keys: DkimKeys
     body_hash: Callable[[bytes], bytes]
+    elsewhere: Elsewhere | None = None
+
+    def sign_all(self, lot: Sequence[Unsigned]) -> Callable[[], list[bytes]]:
+        """Begin to sign a lot of letters; what comes back gives the lines of each, in order, when it is called."""
+        digests = [letter.digests for letter in lot]
+        if self.elsewhere is None:
+            return lambda: list(map(signed, lot, sign_lot(self.keys, digests)))
+        made = self.elsewhere.begin(digests)
+        return lambda: list(map(signed, lot, made()))
 
 
 @dataclass(slots=True)
@@ -75,6 +97,7 @@ class UnderWay:
     gone: bool = False
     attempt_id: int = 0
     asked: bool = False  # and no word of ours has followed
+    relay: str = ""  # which of several
 
 
 @dataclass(slots=True)
@@ -107,15 +130,26 @@ class Sending:
     monotonic: Callable[[], float] = time.monotonic
     began: float = 0.0  # the round, by `monotonic`
 
+    spread: Spread | None = None  # over several relays
+
     def __post_init__(self) -> None:
+        if len(self.settings.relays) > 1:
+            self.spread = Spread(self.settings.relays)
         self.spacing.apart = max(limit.interval for limit in self.shared)
 
     @property
     def shared(self) -> list[Limit]:
-        """The paces that every letter of this relay must keep."""
+        """The paces that every letter must keep: that of the relay is among them where there is one alone."""
         paces = self.settings.paces
-        wide = paces.relay.limit(f"mail:relay:{self.settings.relay}"), paces.every.limit("mail:all")
+        wide = [paces.every.limit("mail:all")]
+        if self.spread is None:
+            wide.insert(0, paces.relay.limit(f"mail:relay:{self.settings.relay}"))
         return [replace(limit, per_day=0) for limit in wide]
+
+    @property
+    def over_each(self) -> Counter[str]:
+        """How many letters are under way over each of several relays."""
+        return Counter(letter.relay for letter in self.under_way.values())
 
     @property
     def without_slot(self) -> int:
@@ -129,5 +163,7 @@ class Sending:
         One for each connection or none, as long as any is under way: a claim costs little more for many than for one.  No
         connection is idle for it: until then each may have a letter in hand.
         """
+        if self.spread is not None:
+            return self.spread.room(self.over_each, self.clock())
         room = MOST_FOR_EACH * self.settings.connections - len(self.under_way)
         return room if room >= self.settings.connections or not self.under_way else 0
