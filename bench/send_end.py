@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from pipeline.render.run import rewrite
 from pipeline.send.dkim import DkimKey, DkimKeys
 from pipeline.send.run import Sending, SendSettings, send
 from pipeline.send.work import Signing
+from pipeline.signer import signer
 from pipeline.store import waves
 from pipeline.store.db import Connection, Database
 
@@ -109,7 +111,9 @@ def sending(
         fresh_for=timedelta(hours=72),
         guests=(".example",),
     )
-    with working(db, now) as worker_id, edge(port, connections) as wire:
+    with working(db, now) as worker_id, edge(port, connections) as wire, ExitStack() as stack:
+        if signing is not None:
+            signing = replace(signing, elsewhere=stack.enter_context(signer(signing.keys)))
         yield Sending(
             db=db,
             wire=wire,

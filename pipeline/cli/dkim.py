@@ -5,6 +5,8 @@ signature whose domain was registered together with that of From).
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from pipeline.cli import edges, words
 from pipeline.cli.finding import Finding, Grade, failed
@@ -16,6 +18,7 @@ from pipeline.resolve.host_name import suffixes
 from pipeline.send.dkim import DkimKey, DkimKeys
 from pipeline.send.dkim_keys import dkim_keys, publishes, record_name, zone_line
 from pipeline.send.work import Signing
+from pipeline.signer import signer
 
 
 def keys(loaded: Loaded) -> DkimKeys | None:
@@ -34,6 +37,17 @@ def signing(loaded: Loaded) -> Signing | None:
     """Return how letters are signed, None where they are not.  Raises ConfigurationError."""
     found = keys(loaded)
     return Signing(found, body_hash) if found is not None else None
+
+
+@contextmanager
+def signing_many(loaded: Loaded) -> Iterator[Signing | None]:
+    """Give the same for the block, with a process of its own that signs once the letters are many."""
+    found = signing(loaded)
+    if found is None:
+        yield None
+        return
+    with signer(found.keys) as one:
+        yield replace(found, elsewhere=one)
 
 
 def require_aligned(loaded: Loaded, domain: str) -> None:

@@ -159,7 +159,7 @@ def send(bench: Bench) -> Outcome:
             progress=bench.progress,
             approved=approvals.Guard(loaded),
             rewrite=partial(render_stage.rewrite, sign=edges.pgp_signer(loaded)),
-            signing=dkim.signing(loaded),
+            signing=stack.enter_context(dkim.signing_many(loaded)),
             unbroken=bench.unbroken,
             waiting=lambda why, until: bench.progress.waits(_waits(why, until)),
             pacing=Pacing(MailServers(stack.enter_context(edges.names_edge(loaded)) if asks else None)),
