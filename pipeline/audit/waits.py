@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.audit.held import LETTERS, why_held
-from pipeline.audit.limits import limit_said
+from pipeline.audit.limits import NOBODY, limit_name, limit_said
 from pipeline.audit.say import Say, say
 from pipeline.audit.written import letter_reason
 
@@ -60,6 +60,7 @@ class Figures:
     shut: Sequence[Row] = ()
     limited: Sequence[Row] = ()
     warnings: Sequence[Row] = ()
+    objections: Mapping[int, str] = field(default_factory=dict)  # wave: why it may not be sent as it stands now
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ WAITS = {
         "{campaign}, wave {wave}: {count} letter can go now.",
         "{campaign}, wave {wave}: {count} letters can go now.",
     ),
+    "letter.held": (
+        "{campaign}, wave {wave}: {count} letter is held.",
+        "{campaign}, wave {wave}: {count} letters are held.",
+    ),
+    "wave.refused": ("{campaign}, wave {wave}: nothing is sent: {why}.", ""),
     "letter.later": (
         "{campaign}, wave {wave}: {count} letter is tried later.",
         "{campaign}, wave {wave}: {count} letters are tried later.",
@@ -118,8 +124,8 @@ WAITS = {
         "{campaign}: {count} letter was withdrawn: {why}.",
         "{campaign}: {count} letters were withdrawn: {why}.",
     ),
-    "budget.day": ("The limit {key} is used up for today: {used} of {per_day}.", ""),
-    "budget.pace": ("The limit {key} has no slot before then.", ""),
+    "budget.day": ("The limit for {what} is used up for today: {used} of {per_day}.", ""),
+    "budget.pace": ("The limit for {what} gives no slot before then.", ""),
     "budget.domains": (
         "{count} recipient domain has no slot before then.",
         "{count} recipient domains have no slot before then.",
@@ -144,14 +150,16 @@ def waits(figures: Figures, settings: StatusSettings, now: datetime) -> list[Wai
     return found or [Wait("nothing")]
 
 
-def sentence(wait: Wait) -> Say:
-    """Return a wait in words, without its command and time."""
+def sentence(wait: Wait, campaigns: Mapping[str, str] = NOBODY) -> Say:
+    """Return a wait in words, without its command and time.  `campaigns`: names by id, as a limit's key has ids."""
     one, many = WAITS[wait.code]
     values = dict(wait.values)
     if wait.code == "withheld":
         values["why"] = letter_reason(values["reason"])
     elif wait.code == "letter.limit":
-        values["limit"] = limit_said(values["limit"])
+        values["limit"] = limit_said(values["limit"], campaigns)
+    elif wait.code in ("budget.day", "budget.pace"):
+        values["what"] = limit_name(values["key"], campaigns)
     elif wait.code in ("hold", "hold.own"):
         values["what"] = held(values)
     if wait.code in ("hold.own", "warning"):
@@ -210,6 +218,8 @@ def _waves(figures: Figures, settings: StatusSettings) -> Iterator[Wait]:
             needed = 1 if wave["mode"] == "training" else settings.approvers_needed
             given = {"given": len(wave["accepted_by"]), "needed": needed}
             yield Wait("wave.unapproved", {**which, **given}, f"tocsin approve show {named}")
+        elif (why := figures.objections.get(wave["id"])) and wave["state"] in ("approved", "sending"):
+            yield Wait("wave.refused", {**which, "why": why}, f"tocsin send {named}")
         elif wave["state"] == "approved":
             yield Wait("wave.unreleased", which, f"tocsin send {named} --execute")
 
@@ -222,7 +232,10 @@ def _letters(figures: Figures) -> Iterator[Wait]:
             row for row in figures.letters if row["wave_id"] == wave["id"] and row["state"] in ("approved", "deferred")
         ]
         which = {"campaign": wave["campaign"], "wave": wave["number"]}
-        if due := sum(row["due"] for row in mine):
+        due = sum(row["due"] for row in mine)
+        if due and any(_covers(hold, wave) for hold in figures.holds):
+            yield Wait("letter.held", {**which, "count": due})
+        elif due and wave["id"] not in figures.objections:
             yield Wait("letter.due", {**which, "count": due}, "tocsin run")
         shut = [row for row in figures.shut if row["wave_id"] == wave["id"]]
         waiting = sum(row["letters"] for row in shut)
@@ -244,11 +257,16 @@ def _letters(figures: Figures) -> Iterator[Wait]:
         )
 
 
+def _covers(hold: Row, wave: Row) -> bool:
+    """True if a hold covers every letter of a wave."""
+    if hold["mailbox"] or hold["domain"] or hold["campaign"] not in (None, wave["campaign"]):
+        return False
+    return hold["wave"] in (None, wave["number"])
+
+
 def _stops(figures: Figures) -> Iterator[Wait]:
     for hold in figures.holds:
-        scope = {name: hold[name] for name in ("campaign", "wave", "mailbox", "domain")}
-        named = "".join(f" --{OPTIONS[name]} {value}" for name, value in scope.items() if value)
-        release = f"tocsin release{named} --reason ..."
+        scope, release = {name: hold[name] for name in OPTIONS}, ends_with(hold)
         if why_held(hold.get("code"), hold.get("data") or {}) is None:
             yield Wait("hold", {**scope, "reason": hold["reason"]}, release)
             continue
@@ -266,6 +284,12 @@ def _stops(figures: Figures) -> Iterator[Wait]:
         yield Wait(
             "withheld", {"campaign": names[row["campaign_id"]], "count": row["letters"], "reason": row["reason"]}
         )
+
+
+def ends_with(hold: Row) -> str:
+    """Return the command that ends a hold (store/holds.held)."""
+    named = "".join(f" --{option} {hold[name]}" for name, option in OPTIONS.items() if hold[name])
+    return f"tocsin release{named} --reason ..."
 
 
 def held(hold: Row) -> object:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pipeline.audit.held import LETTERS, why_held
+from pipeline.audit.waits import ends_with
 from pipeline.cli import context, show, words
 from pipeline.cli.command import Command, option
 from pipeline.cli.context import Ground
@@ -120,9 +121,9 @@ def reason(row: Mapping[str, Any]) -> str:
 
 
 def after(row: Mapping[str, Any]) -> str:
-    """Return what to do about a hold that the program placed, empty for a person's."""
+    """Return what ends a hold, and for one that the program placed what to do before."""
     if why_held(row["code"], row["data"]) is None:
-        return ""
+        return words.text("Hold {id} ends with: {command}", id=row["id"], command=ends_with(row))
     named = f"--campaign {row['campaign']}"
     if row["code"] == LETTERS:
         return words.text(
@@ -138,16 +139,20 @@ def after(row: Mapping[str, Any]) -> str:
 
 
 def standing(ground: Ground, campaign: str) -> list[str]:
-    """Return what the program itself holds or warns of in a campaign, and what to do about it, as lines."""
+    """Return what is held of a campaign, by whom, or warned of, and what to do about it, as lines."""
     with ground.db.read() as connection:
-        found = [
-            row for row in holds.held(connection) if row["campaign"] == campaign and row["by"] in PLACED_BY_PROGRAM
-        ]
+        found = [row for row in holds.held(connection) if row["campaign"] in (None, campaign)]
         warned = brakes.warnings(connection, [campaigns.by_name(connection, campaign).id])
     lines = []
     for row in found:
         what = described(row["campaign"], row["wave"], row["mailbox"], row["domain"])
-        lines += [words.text("held by Tocsin itself, {what}: {reason}", what=what, reason=reason(row)), after(row)]
+        own = row["by"] in PLACED_BY_PROGRAM
+        told = words.text(
+            "held by Tocsin itself, {what}: {reason}" if own else "held, {what}: {reason}",
+            what=what,
+            reason=reason(row),
+        )
+        lines += [told, after(row)]
     for row in warned:
         why = why_held(f"brakes.{row['code']}", row["data"])
         lines.append(words.text("a warning: {reason}", reason=spoken(why)))

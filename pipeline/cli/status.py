@@ -6,15 +6,18 @@ Reads only.  With --watch it is counted again every two seconds, each time in a 
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
 from pipeline.audit import status as counted
 from pipeline.audit.figures import MOST, Further, measures
+from pipeline.audit.limits import limit_name
 from pipeline.audit.say import Say, Word
 from pipeline.audit.waits import Figures, StatusSettings, Wait, budgets, sentence, waits
 from pipeline.cli import context, show, words
+from pipeline.cli.approvals import Guard
 from pipeline.cli.command import Command, given, option
 from pipeline.cli.context import Ground
 from pipeline.cli.pacing import pace_settings
@@ -26,6 +29,7 @@ from pipeline.send.pace import NO_LIMIT, RELAY, Pace
 from pipeline.send.pace import limits as limits_of
 from pipeline.store import figures as store
 from pipeline.store import mail_domains
+from pipeline.store import waves as waves_store
 from pipeline.store.db import Connection
 
 EVERY = 2.0  # seconds between two looks
@@ -52,12 +56,13 @@ def status(campaign: str, watch: bool, prometheus: bool) -> None:
     if prometheus and (watch or given().json):
         raise click.UsageError("--prometheus goes with neither --watch nor --json")
     with context.opened() as ground:
+        guard = Guard(ground.loaded)
         if prometheus:
             _measure(ground, campaign)
         elif watch:
-            watching(lambda: _show(ground, campaign, again=True), time.sleep)
+            watching(lambda: _show(ground, campaign, guard, again=True), time.sleep)
         else:
-            _show(ground, campaign, again=False)
+            _show(ground, campaign, guard, again=False)
 
 
 def watching(look: Callable[[], None], pause: Callable[[float], None]) -> None:
@@ -85,10 +90,18 @@ def _measure(ground: Ground, campaign: str) -> None:
     click.echo(prometheus.text(measures(figures, further, budgets(figures, settings, now), now)), nl=False)
 
 
-def _show(ground: Ground, campaign: str, *, again: bool) -> None:
+def _objections(connection: Connection, guard: Guard, figures: Figures) -> dict[int, str]:
+    """Return why live waves that are approved may not be sent as they stand now: their go-live, or an approval, is void."""
+    ready = [row["id"] for row in figures.waves if row["mode"] == "live" and row["state"] in ("approved", "sending")]
+    found = {wave_id: guard(connection, waves_store.by_id(connection, wave_id)) for wave_id in ready}
+    return {wave_id: words.sentence(why) for wave_id, why in found.items() if why}
+
+
+def _show(ground: Ground, campaign: str, guard: Guard, *, again: bool) -> None:
     now = context.clock()
     with ground.db.read() as connection:
         figures, settings = counted.figures(connection, campaign, now), _settings(ground, connection, now)
+        figures = replace(figures, objections=_objections(connection, guard, figures))
     if again and given().json:
         click.echo(compact(counted.plain(figures, settings, now)))
         return
@@ -104,7 +117,7 @@ def _settings(ground: Ground, connection: Connection, now: datetime) -> StatusSe
 
 
 def relay_name(settings: Settings) -> str:
-    return f"{settings.mail.relay.host}:{settings.mail.relay.port}"
+    return next(iter(settings.mail.all_relays))
 
 
 def status_settings(settings: Settings, pace: Pace = NO_LIMIT, day: int = 1) -> StatusSettings:
@@ -130,8 +143,9 @@ def page(figures: Figures, settings: StatusSettings, now: datetime) -> Iterator[
     yield from _limits(figures, settings, now)
     yield ""
     yield words.text("what waits, and what to type next")
+    names = campaigns(figures)
     for wait in waits(figures, settings, now):
-        yield from _wait(wait)
+        yield from _wait(wait, names)
 
 
 def _funnel(figures: Figures) -> Iterator[tuple[str, str]]:
@@ -165,13 +179,14 @@ def _counts(total: int, parts: Sequence[tuple[Say | Word, int]]) -> str:
 
 
 def _limits(figures: Figures, settings: StatusSettings, now: datetime) -> Iterator[str]:
+    names = campaigns(figures)
     used = [
         budget for budget in budgets(figures, settings, now) if budget.used or budget.until or budget.key == "mail:all"
     ]
     rows = [
         (
-            budget.key,
-            f"{budget.per_second:g}" if budget.per_second else "-",
+            spoken(limit_name(budget.key, names)),
+            words.figure(budget.per_second) if budget.per_second else "-",
             words.number(budget.per_day) if budget.per_day else "-",
             words.number(budget.used),
             budget.until or "-",
@@ -181,8 +196,13 @@ def _limits(figures: Figures, settings: StatusSettings, now: datetime) -> Iterat
     yield from show.table(words.each("limit", "a second", "a day", "used today", "next"), rows)
 
 
-def _wait(wait: Wait) -> Iterator[str]:
+def campaigns(figures: Figures) -> dict[str, str]:
+    """Return the names of campaigns by their ids, as limits have these."""
+    return {str(row["id"]): row["name"] for row in figures.campaigns}
+
+
+def _wait(wait: Wait, names: Mapping[str, str]) -> Iterator[str]:
     at = f"{show.instant(wait.at)}  " if wait.at is not None else ""
-    yield f"  {at}{spoken(sentence(wait))}"
+    yield f"  {at}{spoken(sentence(wait, names))}"
     if wait.command:
         yield f"      {wait.command}"

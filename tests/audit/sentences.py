@@ -37,7 +37,7 @@ TABLES = (
     *(value for module in (codes, lookup_codes) for name, value in vars(module).items() if _is_table(name, value)),
     *(now.MEANINGS, explained.VERDICTS, explained.NEXT, written.METHODS, written.OUTCOMES, behind.TOLD),
     *(status.CONTACTS, status.ATTEMPTS),
-    *(limits.SPANS, limits.REACHED, limits.ASKED, {"": limits.BOX}, {"": limits.LOOK_UP}),
+    *(limits.SPANS, limits.LIMITED, limits.REACHED, limits.ASKED, {"": limits.BOX}, {"": limits.LOOK_UP}),
 )
 
 

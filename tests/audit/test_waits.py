@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.audit.limits import is_limit, limit_said
+from pipeline.audit.limits import is_limit, limit_name, limit_said
 from pipeline.audit.waits import WAITS, Figures, StatusSettings, budgets, sentence, waits
 from pipeline.cli import words
 from pipeline.cli.saying import spoken
@@ -238,6 +238,57 @@ def test_a_wave_held_after_its_first_letters_names_the_command_that_lets_it_go_o
     assert wait.command == "tocsin send c --wave 2 --go-on --execute"
 
 
+@pytest.mark.parametrize(
+    ("hold", "codes"),
+    [
+        ({}, ["letter.held", "hold"]),
+        ({"campaign": "c"}, ["letter.held", "hold"]),
+        ({"campaign": "c", "wave": 2}, ["letter.held", "hold"]),
+        ({"campaign": "c", "wave": 3}, ["letter.due", "hold"]),
+        ({"campaign": "other"}, ["letter.due", "hold"]),
+        ({"domain": "isp.example"}, ["letter.due", "hold"]),
+    ],
+)
+def test_letters_of_a_wave_that_a_hold_covers_are_not_said_to_be_able_to_go(
+    now: datetime, hold: dict[str, Any], codes: list[str]
+) -> None:
+    letters = [{"wave_id": 5, "state": "approved", "letters": 3, "due": 3, "next_at": None}]
+    figures = replace(NOTHING, waves=[WAVE | {"state": "sending"}], letters=letters, holds=[HOLD | hold])
+    assert [wait.code for wait in waits(figures, SETTINGS, now)] == codes
+
+
+@pytest.mark.parametrize("state", ["approved", "sending"])
+def test_a_wave_whose_approvals_are_void_says_why_and_not_that_it_can_go(now: datetime, state: str) -> None:
+    letters = [{"wave_id": 5, "state": "approved", "letters": 3, "due": 3, "next_at": None}]
+    figures = replace(NOTHING, waves=[WAVE | {"state": state}], letters=letters, objections={5: "somebody rejected it"})
+    [wait] = waits(figures, SETTINGS, now)
+    words.use("en")
+    assert spoken(sentence(wait)) == "c, wave 2: nothing is sent: somebody rejected it."
+    assert wait.command == "tocsin send c --wave 2"
+
+
+@pytest.mark.parametrize(
+    ("key", "english", "french"),
+    [
+        ("mail:all", "all letters", "toutes les lettres"),
+        (
+            "mail:relay:a.example:25",
+            "letters over the relay a.example:25",
+            "les lettres par le serveur d'envoi a.example:25",
+        ),
+        ("mail:campaign:7", "letters of campaign c", "les lettres de la campagne c"),
+        ("mail:mx:google", "letters to the provider google", "les lettres au fournisseur google"),
+        ("rdap:rdap.example", "RDAP questions to rdap.example", "les questions RDAP à rdap.example"),
+        ("dnsbl:list.example", "questions to the zone list.example", "les questions à la zone list.example"),
+        ("mail:moon:x", "mail:moon:x", "mail:moon:x"),  # of a newer release
+    ],
+)
+def test_a_limit_is_named_in_words(key: str, english: str, french: str) -> None:
+    for language, text in (("en", english), ("fr", french)):
+        words.use(language)
+        assert spoken(limit_name(key, {"7": "c"})) == text
+
+
 def test_a_warning_names_its_campaign_and_its_numbers(now: datetime) -> None:
     campaign = {"id": 3, "name": "c", "mode": "live", "closed_at": None}
     warned = {"campaign_id": 3, "code": "refused", "data": {"count": 8, "of": 50}, "at": now}
@@ -248,7 +299,7 @@ def test_a_warning_names_its_campaign_and_its_numbers(now: datetime) -> None:
 
 def test_every_wait_is_said_in_both_languages(now: datetime) -> None:
     values = dict.fromkeys(
-        ("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason", "limit"), "x"
+        ("campaign", "wave", "given", "needed", "by", "key", "used", "per_day", "reason", "limit", "why"), "x"
     )
     for code in WAITS:
         for language in words.LANGUAGES:
