@@ -33,6 +33,7 @@ NAMES = {
         "person.name",
         "person.name if person else by",
         "relay.name",
+        "settings.name",
         "allowed_signers",
     ),
     *("setting", "secret", "wanted", "key.key_size", "SHORTEST", "LONGEST", "refused.stage"),
