@@ -1,21 +1,28 @@
 """The pace that a relay really sees: set rates, over one process and over two that share the budgets.
 
-Each rate has a database, a relay and workers of its own; all run at once.  The relay is a plain one of ours in the
-measuring process: it takes everything and writes down when each final dot came.
+Each rate has a database, a relay and workers of its own; all rates run at once, one process and two after each other.  The
+relay is a plain one of ours: it takes everything and notes when each final dot came, by the stamp that the kernel gave to
+the bytes: that this relay did not read them at once is not the sender's doing, all else is.  A worst second begins at any
+dot, not with the clock's.
 """
 
-import asyncio
 import multiprocessing
+import os
+import selectors
+import socket
+import struct
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing.connection import Connection
 
 from bench.lines import Line
 from bench.send_end import sending
 from bench.send_planned import Waves
-from pipeline.sandbox.thread import in_thread
 from pipeline.send.run import send
 
 RATES = (5.0, 50.0, 200.0)  # letters a second
@@ -23,8 +30,10 @@ QUICK_RATES = RATES[1:]  # at 5/s, six seconds are thirty letters: one more or l
 SECONDS, QUICK_SECONDS = 60.0, 6.0
 BEGINNING = 1.0  # seconds in which connections open: no pace yet
 MOST_DEVIATION, MOST_ABOVE = 0.02, 2  # of the rate; letters in any one second, per worker
-SIZE, CONNECTIONS = 2_048, 8
+SIZE, CONNECTIONS = 2_048, 32
 CONTEXT = multiprocessing.get_context("spawn")
+SO_TIMESTAMPNS = 35  # Linux; the socket module has no name for it
+STAMP = struct.Struct("qq")  # seconds, nanoseconds
 
 
 def pace(quick: bool) -> list[Line]:
@@ -41,7 +50,7 @@ def _kept(workers: int, rates: Sequence[float], seconds: float) -> list[Line]:
         for rate, times in zip(rates, arrivals, strict=True):
             database = Waves(f"sqlite:///{folder}/pace{rate:g}.db")
             database.add(int(rate * (BEGINNING + seconds)) + 1, SIZE)
-            port = stack.enter_context(in_thread(relay(times)))
+            port = stack.enter_context(relay(times))
             for _ in range(workers):
                 ours, theirs = CONTEXT.Pipe()
                 child = CONTEXT.Process(target=_work, args=(theirs, database.url, port, rate), daemon=True)
@@ -55,7 +64,7 @@ def _kept(workers: int, rates: Sequence[float], seconds: float) -> list[Line]:
         for ours, child in pipes:
             ours.recv()  # done
             child.join(30)
-    return [line for rate, times in zip(rates, arrivals, strict=True) for line in _judged(rate, times, workers)]
+    return [line for rate, times in zip(rates, arrivals, strict=True) for line in _judged(rate, sorted(times), workers)]
 
 
 def _work(pipe: Connection, url: str, port: int, rate: float) -> None:
@@ -71,7 +80,8 @@ def _judged(rate: float, times: Sequence[float], workers: int) -> list[Line]:
     steady = [at for at in times if at > times[0] + BEGINNING]
     lasted = steady[-1] - steady[0]
     counted = (len(steady) - 1) / lasted
-    note = f"{len(steady)} letters in {lasted:.1f} s, widest gap {max(b - a for a, b in pairwise(steady)):.2f} s"
+    gap, load = max(b - a for a, b in pairwise(steady)), os.getloadavg()[0]
+    note = f"{len(steady)} letters in {lasted:.1f} s, widest gap {gap:.2f} s, load {load:.1f}"
     return [
         Line(f"pace at {rate:g}/s, {who}", abs(counted / rate - 1), "off", MOST_DEVIATION, note=note),
         Line(f"worst second above {rate:g}, {who}", worst_second(times) - rate, "letters", MOST_ABOVE * workers),
@@ -88,27 +98,63 @@ def worst_second(times: Sequence[float]) -> int:
     return worst
 
 
-@asynccontextmanager
-async def relay(times: list[float]) -> AsyncIterator[int]:
+@contextmanager
+def relay(times: list[float]) -> Iterator[int]:
     """Take every letter on a port of loopback, which it gives, and add to `times` when its final dot came."""
-    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server, selectors.DefaultSelector() as selector:
+        selector.register(server, selectors.EVENT_READ)
+        stop = threading.Event()
+        thread = threading.Thread(target=_serve, args=(server, selector, times, stop), daemon=True)
+        thread.start()
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            stop.set()
+            thread.join()
 
-    async def each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 relay.example\r\n")
-        while line := await reader.readline():
-            verb = line[:4].upper()
-            if verb == b"DATA":
-                writer.write(b"354 go on\r\n")
-                while line not in (b".\r\n", b""):
-                    line = await reader.readline()
-                times.append(loop.time())
-            writer.write(b"250-relay.example\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 2.0.0 Ok\r\n")
-            if verb == b"QUIT":
-                break
-        writer.close()
 
-    server = await asyncio.start_server(each, "127.0.0.1", 0)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
+def _serve(server: socket.socket, selector: selectors.BaseSelector, times: list[float], stop: threading.Event) -> None:
+    while not stop.is_set():
+        for key, _ in selector.select(0.2):
+            if key.fileobj is server:
+                accepted = server.accept()[0]
+                accepted.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+                accepted.sendall(b"220 relay.example\r\n")
+                selector.register(accepted, selectors.EVENT_READ, _Session(accepted, times))
+            elif not key.data.heard():
+                selector.unregister(key.fileobj)
+                key.data.socket.close()
+
+
+@dataclass
+class _Session:
+    """One connection, as the relay sees it."""
+
+    socket: socket.socket
+    times: list[float]
+    rest: bytes = b""
+    in_letter: bool = False
+
+    def heard(self) -> bool:
+        """Answer what has come; False once the sender is gone."""
+        data, ancillary, _, _ = self.socket.recvmsg(1 << 18, 128)
+        if not data:
+            return False
+        stamps = [STAMP.unpack_from(value) for _, kind, value in ancillary if kind == SO_TIMESTAMPNS]
+        at = stamps[-1][0] + stamps[-1][1] / 1e9 if stamps else time.time()  # the first bytes may have none
+        *lines, self.rest = (self.rest + data).split(b"\r\n")
+        for line in lines:
+            self._line(line, at)
+        return True
+
+    def _line(self, line: bytes, at: float) -> None:
+        if self.in_letter:
+            if line == b".":
+                self.in_letter = False
+                self.times.append(at)
+                self.socket.sendall(b"250 2.0.0 Ok\r\n")
+            return
+        verb = line[:4].upper()
+        self.in_letter = verb == b"DATA"
+        answers = {b"EHLO": b"250-relay.example\r\n250 PIPELINING\r\n", b"DATA": b"354 go on\r\n"}
+        self.socket.sendall(answers.get(verb, b"250 2.0.0 Ok\r\n"))

@@ -54,6 +54,9 @@ class World:
     def clock(self) -> datetime:
         return self.wall + timedelta(seconds=self.at)
 
+    def set_back(self, seconds: float) -> None:
+        self.wall -= timedelta(seconds=seconds)
+
     def monotonic(self) -> float:
         return self.at
 
@@ -183,13 +186,23 @@ class Worker:
         if isinstance(message, Send):
             self._letters[message.letter_id] = None
             self._then(self.world.at + message.delay, lambda: self._due(message))
+        elif isinstance(message, Stop):
+            self._stop(message.letter_id)
         else:
-            assert not isinstance(message, Stop), "nothing is stopped here"
             line = self._letters[message.letter_id]
             assert line is not None
             assert line.offered is not None
             self._dots.add(message, self.world.at, line.offered)
             self._write()
+
+    def _stop(self, letter_id: int) -> None:
+        """A letter that the relay waits for, and that has no Go, ends with its connection; another one is there at once."""
+        line = self._letters.pop(letter_id)
+        assert line is not None
+        assert line.offered is not None
+        letter, line.offered = line.offered, None
+        self._say(Result(letter_id, letter.attempt_id, "data", 0, "", "stopped before the message", False, "relay", ""))
+        self._offer(line)
 
     def _due(self, letter: Send) -> None:
         self._waiting.append(letter)
