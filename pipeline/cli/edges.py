@@ -284,6 +284,7 @@ def send_settings(loaded: Loaded) -> SendSettings:
         sender=mail.sender,
         relay=shares[0].name,
         connections=sum(share.connections for share in shares),
+        relays=shares if len(shares) > 1 else (),
         rate=mail.rate,
         per_day=mail.per_day,
         per_domain_rate=mail.per_domain_rate,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.domain import Event, Result
+from pipeline.send.over import hear
 from pipeline.send.replies import Judgement, Kind, Scope, judge, next_attempt
 from pipeline.send.work import BY, Sending
 from pipeline.store import connections, lives
@@ -30,7 +31,7 @@ def write_replies(run: Sending, connection: Connection, results: Sequence[Result
         judgement = judge(result.stage, result.reply, result.enhanced, result.text, result.dot_written)
         kinds[result.letter_id] = judgement.kind
         why = result.enhanced or str(result.reply or result.stage)
-        due_at = _due_again(connection, result.letter_id, judgement, now)
+        due_at = _due_again(run, connection, result.letter_id, judgement, now)
         fates[judgement.kind, why, due_at].append(result.letter_id)
         _hear_of_the_relay(run, connection, result, judgement, now)
         run.tally[judgement.kind.value] += 1
@@ -83,13 +84,19 @@ def _reply(run: Sending, result: Result, kind: Kind, now: datetime) -> dict[str,
     }
 
 
-def _due_again(connection: Connection, letter_id: int, judgement: Judgement, now: datetime) -> datetime | None:
-    """Return when a letter is due again: by RFC 5321 4.5.4.1 if deferred (None: give it up), soon if released."""
+def _due_again(
+    run: Sending, connection: Connection, letter_id: int, judgement: Judgement, now: datetime
+) -> datetime | None:
+    """Return when a letter is due again: by RFC 5321 4.5.4.1 if deferred (None: give it up), soon if released.
+
+    At once where another relay may take it: one that goes on refusing us is left alone.
+    """
     if judgement.kind is Kind.DEFERRED:
         first, count = store.tries(connection, letter_id)
         return next_attempt(first, now, count)
     if judgement.kind is Kind.RELEASED:
-        return now + timedelta(seconds=30 if judgement.scope in (Scope.RELAY, Scope.US) else 0)
+        waits = run.spread is None and judgement.scope in (Scope.RELAY, Scope.US)
+        return now + timedelta(seconds=30 if waits else 0)
     return None
 
 
@@ -97,7 +104,11 @@ def _hear_of_the_relay(
     run: Sending, connection: Connection, result: Result, judgement: Judgement, now: datetime
 ) -> None:
     """Slow down where the relay asks for it, and count what it says against us rather than against a letter."""
-    run.pacing.slow(connection, result.letter_id, judgement.scope, result.reply, run.settings.relay, now)
+    relay = run.under_way[result.letter_id].relay or run.settings.relay
+    run.pacing.slow(connection, result.letter_id, judgement.scope, result.reply, relay, now)
+    if run.spread is not None:
+        hear(run.spread, connection, relay, judgement, now)
+        return
     if judgement.kind is Kind.RELEASED and judgement.scope is Scope.LETTER:
         return  # we stopped it ourselves
     about_us = judgement.scope is Scope.US or (judgement.kind is Kind.RELEASED and judgement.scope is Scope.RELAY)

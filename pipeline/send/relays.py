@@ -74,6 +74,7 @@ class Spread:
     heard: dict[str, datetime] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     credit: dict[str, int] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # they rest from now on, and letters are on their way over them
 
     def awake(self, now: datetime) -> list[Relay]:
         """Return the relays that do not rest."""

@@ -14,6 +14,7 @@ from pipeline.domain import Event, Go, Ready, Result, Stop, TryAgain
 from pipeline.send.claim import Claimed, claim
 from pipeline.send.dots import commit_dots
 from pipeline.send.ended import write_replies
+from pipeline.send.over import stops
 from pipeline.send.watch import look
 from pipeline.send.work import BY
 from pipeline.send.work import Sending as Sending
@@ -24,6 +25,7 @@ from pipeline.store.db import Connection
 
 PATIENCE = timedelta(minutes=2)  # a pause longer than that ends the run; the next one goes on
 LONGEST_DRAIN = 30.0  # seconds given to open transactions when a person stops us
+QUIET = 0.001  # seconds without a word from the edge, after which a round begins with those that there were
 MOST_REFUSALS_OF_US = 3  # in a row: the relay does not want us, whatever the letter
 
 
@@ -83,7 +85,7 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
     claimed = Claimed()
     while True:
         with run.unbroken():
-            claimed = _round(run, claimed)
+            claimed = one_round(run, claimed)
         run.waiting(claimed.why, claimed.wait)
         run.progress("letters", sum(run.tally.values()), run.total)
         if run.under_way:
@@ -96,13 +98,13 @@ def _work(run: Sending) -> tuple[datetime | None, str]:
             return claimed.wait, claimed.why
 
 
-def _round(run: Sending, claimed: Claimed) -> Claimed:
+def one_round(run: Sending, claimed: Claimed) -> Claimed:
     """Listen once, write down what was heard and who is next, then tell the edge.
 
     Letters are told before the dots of others: a dot may take the commands of the next letter along, whose attempt is
     in the same commit.
     """
-    answers = run.wire.take(_patience(run, claimed))
+    answers = _listen(run, claimed)
     with run.db.write() as connection:
         now, run.began = run.clock(), run.monotonic()
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
@@ -113,9 +115,20 @@ def _round(run: Sending, claimed: Claimed) -> Claimed:
         else:
             messages = commit_dots(run, connection, [a for a in answers if isinstance(a, Ready)], now)
             claimed = claim(run, connection, claimed, now)
-    run.wire.tell_all([*claimed.letters, *messages])
+    run.wire.tell_all([*claimed.letters, *messages, *stops(run)])
     run.spacing.took(timedelta(seconds=run.monotonic() - run.began))
     return claimed
+
+
+def _listen(run: Sending, claimed: Claimed) -> list[Ready | Result]:
+    """Return what the edge says, until each letter under way has been spoken of or it is quiet for a moment.
+
+    A round costs little more for many answers than for one, and the replies to dots that were told together come together.
+    """
+    answers = run.wire.take(_patience(run, claimed))
+    while answers and len(answers) < len(run.under_way) and (more := run.wire.take(QUIET)):
+        answers = [*answers, *more]
+    return list(answers)
 
 
 def _unwanted(run: Sending) -> bool:

@@ -7,6 +7,7 @@ what this run remembers only spares work.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pipeline.send import pace, warmup
 from pipeline.send.mail_servers import TAKES_NONE, MailServers
 from pipeline.send.pace import BOX, WAITS, Pace
+from pipeline.send.relays import Spread
 from pipeline.send.replies import FIRST_WAIT, Scope
 from pipeline.store import budgets, mail_domains, turns
 from pipeline.store import send as store
@@ -37,8 +39,8 @@ class Pacing:
     _behind: dict[str, datetime] = field(default_factory=dict)  # the last turn given out, by limit
     _later: list[tuple[datetime, str]] = field(default_factory=list)  # a heap: when letters put back are due, and why
     _domains: dict[int, str] = field(default_factory=dict)  # of letters that have a slot
-    _first_left: datetime | None = None
-    _asked_on: date | None = None
+    _first_left: dict[str, datetime | None] = field(default_factory=dict)  # by relay
+    _asked_on: dict[str, date] = field(default_factory=dict)
 
     def turns(
         self,
@@ -51,6 +53,7 @@ class Pacing:
         eased: Mapping[int, Pace] | None = None,
         at_dot: Sequence[Limit] = (),
         under_way: int = 0,
+        over: "Over | None" = None,
     ) -> "Turns":
         """Return the turns of the letters found due, their limits locked until the transaction ends.
 
@@ -62,7 +65,11 @@ class Pacing:
         known = self.servers.of(connection, {domain_of(due.mailbox) for due in found}, now)
         contacts = sorted({due.contact_id for due in found})
         left = store.last_left(connection, contacts) if limits.box_every and contacts else {}
-        turns = Turns(connection, self, limits, relay, cap, found, known, left, now, eased or {})
+        if over is not None:
+            for each in over.spread.relays:
+                cap_of_it = self._relay_cap(connection, limits, each.name, now)
+                over.limits[each.name] = pace.limits(limits, each.name, "", "", 0, cap_of_it)[pace.RELAY]
+        turns = Turns(connection, self, limits, relay, cap, found, known, left, now, eased or {}, over)
         turns.leave(at_dot, under_way)
         return turns
 
@@ -102,9 +109,18 @@ class Pacing:
         if not limits.warm_up:
             return 0
         today = now.astimezone(UTC).date()
-        if self._first_left is None and self._asked_on != today:
-            self._first_left, self._asked_on = mail_domains.first_left(connection, relay), today
-        return warmup.cap(limits.warm_up, warmup.day(self._first_left, now))
+        if self._first_left.get(relay) is None and self._asked_on.get(relay) != today:
+            self._first_left[relay], self._asked_on[relay] = mail_domains.first_left(connection, relay), today
+        return warmup.cap(limits.warm_up, warmup.day(self._first_left[relay], now))
+
+
+@dataclass(slots=True)
+class Over:
+    """Several relays: how letters are shared out, how many are under way over each, and each one's limit."""
+
+    spread: Spread
+    under_way: Counter[str]
+    limits: dict[str, Limit] = field(default_factory=dict)
 
 
 class Turns:
@@ -122,6 +138,7 @@ class Turns:
         left: dict[int, datetime],
         now: datetime,
         eased: Mapping[int, Pace],
+        over: Over | None = None,
     ) -> None:
         self._connection, self._pacing, self._pace, self._now = connection, pacing, limits, now
         self._known, self._left = known, left
@@ -133,7 +150,10 @@ class Turns:
             self._limits[due.id] = pace.limits(
                 eased.get(due.wave_id, limits), relay, domain, group, due.campaign_id, cap
             )
-        self._ledger = Ledger(connection, [limit for each in self._limits.values() for limit in each])
+        self._over = over if self._limits else None
+        self.relays: dict[int, str] = {}  # of several, that of each letter that has its slot
+        others = over.limits.values() if over is not None and self._limits else ()
+        self._ledger = Ledger(connection, [*others, *(limit for each in self._limits.values() for limit in each)])
         self._put_back: list[tuple[int, datetime, str]] = []
         self.wait: datetime | None = None  # when to look again: no letter at all can go before
         self.why = ""
@@ -169,7 +189,13 @@ class Turns:
 
         None: it was put back, or nothing can go now (`wait`).
         """
-        answer = self._ledger.reserve(self._limits[due.id], 1, self._now, AHEAD, pace.NARROW)
+        limits = self._limits[due.id]
+        if self._over is not None:
+            answer = self._over_one(self._over, due.id, limits)
+            if not answer.slots and not answer.key:
+                return None  # the relay whose turn it is has its hands full
+        else:
+            answer = self._ledger.reserve(limits, 1, self._now, AHEAD, pace.NARROW)
         if answer.slots:
             self._left[due.contact_id] = answer.slots[0]
             self._pacing.has_slot(due.id, domain_of(due.mailbox))
@@ -179,6 +205,25 @@ class Turns:
         else:
             self.wait, self.why = answer.wait, pace.why(answer)
         return None
+
+    def _over_one(self, over: Over, letter_id: int, limits: Sequence[Limit]) -> Reservation:
+        """Take a letter's slots over the relay whose turn it is, or over one that has a slot where that one has none."""
+        soonest, among = Reservation(()), over.spread.takes_part(over.under_way, self._now)
+        for relay in over.spread.order(over.under_way, self._now):
+            own = over.limits[relay.name]
+            with_own = [*limits[: pace.RELAY], own, *limits[pace.RELAY + 1 :]]
+            answer = self._ledger.reserve(with_own, 1, self._now, AHEAD, pace.NARROW)
+            if answer.slots:
+                over.spread.took(relay, among, over.under_way[relay.name], self._now)
+                over.under_way[relay.name] += 1
+                self.relays[letter_id] = relay.name
+                return answer
+            if answer.key != own.key:
+                return answer
+            among = [each for each in among if each is not relay]
+            if soonest.wait is None or (answer.wait is not None and answer.wait < soonest.wait):
+                soonest = answer
+        return soonest
 
     def _later(self, due: store.Due, until: datetime, why: str) -> None:
         self._put_back.append((due.id, until, WAITS + why))
