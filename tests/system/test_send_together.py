@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from pipeline.send.spacing import AHEAD
 from pipeline.store import tables as t
 from tests.system.conftest import Databases
 from tests.system.forked import Commands
 from tests.system.mailing import SEND, Mailing, mailing
 
 LETTERS, CONNECTIONS, RATE, A_DAY = 240, 10, 80, 200
-EARLY = timedelta(milliseconds=20)  # a dot is committed so long before it is written, at most
-LATE = 0.1  # seconds that a letter may be late and keep its slot
 
 
 def dots(m: Mailing) -> list[datetime]:
@@ -46,7 +45,7 @@ def test_two_senders_at_once_send_each_letter_once_and_share_the_limits(
         assert len(m.taken()) <= A_DAY
         workers = m.number("SELECT count(DISTINCT worker_id) FROM attempts WHERE dot_at IS NOT NULL")
         assert workers == 2
-        assert most_in(dots(m), timedelta(seconds=1) - EARLY) <= RATE * (1 + LATE) + 2 * workers
+        assert most_in(dots(m), timedelta(seconds=1) - AHEAD) <= RATE + 2 * workers  # so long before its slot at most
         assert killed or m.states() == {"handed": A_DAY, "approved": LETTERS - A_DAY}
         m.change({})
         m.half_a_minute_passes()
