@@ -1,4 +1,4 @@
-"""A process of its own that signs letters: RSA takes longer than all else that is done to one, and keeps a whole core.
+"""A process of its own that signs letters: RSA is a quarter of the work that a letter is, and keeps a whole core.
 
 Reads: digests and private keys, through pipes and nowhere else.  Writes: signatures, the same bytes that this process would
 make.  Nothing leaves the machine.  Safe to kill: it ends by itself once the other end of its pipe is gone, and what it had
