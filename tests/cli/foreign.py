@@ -91,10 +91,12 @@ SYSTEM = (
 
 STORE = ("suppression", "exclusion", "any wave", "there are: {names}", "there is none yet", "sending")
 
+RELAYS = ("{program} is not a program that can be run",)
+
 ADDRESSES = (
     "{network} has host bits set",
     "{text} does not appear to be an IPv4 or IPv6 address",
     "{text} does not appear to be an IPv4 or IPv6 network",
 )
 
-FOREIGN = (*CLICK, *SETTINGS, *TOML, *SYSTEM, *STORE, *ADDRESSES)
+FOREIGN = (*CLICK, *SETTINGS, *TOML, *SYSTEM, *STORE, *RELAYS, *ADDRESSES)

@@ -47,6 +47,7 @@ SENTENCES = {
     "objection",
     "'; '.join(_changes(before, plan))",
     "run.last_words",
+    "trouble",
     "refused.reply.text",
 }
 
