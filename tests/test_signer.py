@@ -76,8 +76,9 @@ def test_its_signatures_pass_and_a_changed_letter_does_not(ready: Signer) -> Non
 
 def test_a_lot_that_nobody_asked_for_does_no_harm_to_the_next(ready: Signer) -> None:
     ready.begin(LOT[:5])
-    wanted = ready.begin(LOT[5:9])
-    assert wanted() == sign_lot(KEYS, LOT[5:9])
+    wanted = ready.begin(LOT[5:10])
+    assert wanted() == sign_lot(KEYS, LOT[5:10])
+    assert ready.lost is None
 
 
 def test_a_lot_is_signed_here_when_the_process_is_killed_and_it_is_said(ready: Signer) -> None:
