@@ -74,6 +74,7 @@ class Spread:
     heard: dict[str, datetime] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     credit: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, datetime] = field(default_factory=dict)  # until then their own limits let nothing go
     left: set[str] = field(default_factory=set)  # they rest from now on, and letters are on their way over them
 
     def awake(self, now: datetime) -> list[Relay]:
@@ -91,7 +92,13 @@ class Spread:
 
     def takes_part(self, under_way: Mapping[str, int], now: datetime) -> list[Relay]:
         """Return the relays among which the next letter is shared out."""
-        return [relay for relay in self.awake(now) if not self._left_alone(relay, under_way, now)]
+        able = (relay for relay in self.awake(now) if self.spent.get(relay.name, now) <= now)
+        return [relay for relay in able if not self._left_alone(relay, under_way, now)]
+
+    def all_spent(self, now: datetime) -> datetime | None:
+        """Return when the first relay may take a letter again, if its own limit keeps each that is awake from that."""
+        until = [self.spent.get(relay.name, now) for relay in self.awake(now)]
+        return min(until) if until and min(until) > now else None
 
     def _left_alone(self, relay: Relay, under_way: Mapping[str, int], now: datetime) -> bool:
         still = now - self.heard.get(relay.name, now)

@@ -9,7 +9,7 @@ what this run remembers only spares work.
 import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pipeline.send import pace, warmup
@@ -208,7 +208,7 @@ class Turns:
 
     def _over_one(self, over: Over, letter_id: int, limits: Sequence[Limit]) -> Reservation:
         """Take a letter's slots over the relay whose turn it is, or over one that has a slot where that one has none."""
-        soonest, among = Reservation(()), over.spread.takes_part(over.under_way, self._now)
+        last, among = Reservation(()), over.spread.takes_part(over.under_way, self._now)
         for relay in over.spread.order(over.under_way, self._now):
             own = over.limits[relay.name]
             with_own = [*limits[: pace.RELAY], own, *limits[pace.RELAY + 1 :]]
@@ -221,9 +221,9 @@ class Turns:
             if answer.key != own.key:
                 return answer
             among = [each for each in among if each is not relay]
-            if soonest.wait is None or (answer.wait is not None and answer.wait < soonest.wait):
-                soonest = answer
-        return soonest
+            over.spread.spent[relay.name], last = answer.wait or self._now + AHEAD, answer
+        all_spent = over.spread.all_spent(self._now)
+        return Reservation(()) if all_spent is None else replace(last, wait=all_spent)
 
     def _later(self, due: store.Due, until: datetime, why: str) -> None:
         self._put_back.append((due.id, until, WAITS + why))
