@@ -1,5 +1,6 @@
 """`tocsin approve`: what is to be approved, exactly; a person's yes or no, signed."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import click
 from pipeline.cli import approvals, context, show, words
 from pipeline.cli.command import Group, option
 from pipeline.cli.context import Ground
+from pipeline.cli.progress import length
+from pipeline.cli.send_plan import AMOUNTS, at_most
 from pipeline.cli.states import said
 from pipeline.cli.wave import beside, beside_lines, campaign_argument, wave_option
 from pipeline.domain import RefusedBySafety
@@ -86,7 +89,7 @@ def _shown(data: dict[str, Any], wave: dict[str, Any]) -> list[str]:
             (words.text("letters"), words.number(data["letters"])),
             (words.text("languages"), words.counted(data["languages"])),
             (words.text("domains"), words.counted(data["domains"])),
-            (words.text("limits"), data["limits"]),
+            (words.text("limits"), _limits(data["limits"])),
             (words.text("manifest"), data["manifest_sha256"]),
             (words.text("approvals"), f"{data['approvals']} / {data['approvals_needed']}"),
         ]
@@ -167,6 +170,16 @@ def _word(name: str, number: int | None, *, accepted: bool, signed: Path | None,
         "approved": approved,
     }
     show.emit(data, lambda: _given(data, found.needed, name))
+
+
+def _limits(limits: str) -> str:
+    """Return the limits that a wave was planned with (its manifest has them as they are stored) in words."""
+    kept = {"rate": 0.0, "per_day": 0, "fresh_for_seconds": 0, **json.loads(limits or "{}")}
+    rates = at_most({**dict.fromkeys(AMOUNTS, 0), "per_second": kept["rate"], "per_day": kept["per_day"]})
+    if not kept["fresh_for_seconds"]:
+        return rates
+    age = length(kept["fresh_for_seconds"])
+    return words.text("{rates}; no evidence older than {length}", rates=rates, length=age)
 
 
 def _given(data: dict[str, Any], needed: int, name: str) -> list[str]:

@@ -55,6 +55,21 @@ def test_a_wave_with_a_fault_is_refused_and_nothing_is_recorded(
     assert tocsin("approve", "reject", "one", "--reason", "its letters are not sound").code == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "limits"),
+    [
+        ("en", "no limit; no evidence older than 72 h 00 min"),
+        ("fr", "aucune limite; aucune preuve de plus de 72 h 00 min"),
+    ],
+)
+def test_the_limits_of_a_wave_are_shown_in_words(db: Database, tocsin: Tocsin, language: str, limits: str) -> None:
+    wave.bring_in(db)
+    wave.waiting(db)
+    wave.rendered(db)
+    shown = tocsin("--lang", language, "approve", "show", "one")
+    assert (limits in shown.out, "fresh_for_seconds" in shown.out) == (True, False), shown.out
+
+
 def test_what_was_imported_since_does_not_count(db: Database, tocsin: Tocsin) -> None:
     """The lint reads the revisions that the wave was rendered from."""
     wave.bring_in(db)
