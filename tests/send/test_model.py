@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from pipeline.domain import Event, Go, LetterState, Ready, RefusedBySafety, Result, Send, Stop
 from pipeline.send.claim import Claimed
-from pipeline.send.run import Sending, SendSettings, _round, recover
+from pipeline.send.run import Sending, SendSettings, one_round, recover
 from pipeline.store import holds, workers
 from pipeline.store import letters as letter_store
 from pipeline.store import tables as t
@@ -165,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         """One round: replies, dots and claims in one commit.  A sender that was overtaken meanwhile ends here."""
         run, claimed = data.draw(st.sampled_from(self.senders))
         try:
-            claimed[0] = _round(run, claimed[0])
+            claimed[0] = one_round(run, claimed[0])
         except LeaseLost:
             self._die(run, data)
 
