@@ -32,6 +32,7 @@ from pipeline.store import mail_domains
 from pipeline.store import waves as waves_store
 from pipeline.store.db import Connection
 
+NO_DAYS: Mapping[str, int] = {}
 EVERY = 2.0  # seconds between two looks
 
 CONTACTS = {"untested": "not written to yet", "live": "takes mail", "bouncing": "returns mail", "dead": "dead"}
@@ -111,23 +112,22 @@ def _show(ground: Ground, campaign: str, guard: Guard, *, again: bool) -> None:
 
 
 def _settings(ground: Ground, connection: Connection, now: datetime) -> StatusSettings:
-    warms_up = bool(ground.loaded.settings.mail.warm_up)
-    first = mail_domains.first_left(connection, relay_name(ground.loaded.settings)) if warms_up else None
-    return status_settings(ground.loaded.settings, pace_settings(ground.loaded), warmup.day(first, now))
+    mail = ground.loaded.settings.mail
+    first = {name: mail_domains.first_left(connection, name) for name in mail.all_relays} if mail.warm_up else {}
+    days = {name: warmup.day(at, now) for name, at in first.items()}
+    return status_settings(ground.loaded.settings, pace_settings(ground.loaded), days)
 
 
-def relay_name(settings: Settings) -> str:
-    return next(iter(settings.mail.all_relays))
-
-
-def status_settings(settings: Settings, pace: Pace = NO_LIMIT, day: int = 1) -> StatusSettings:
+def status_settings(settings: Settings, pace: Pace = NO_LIMIT, days: Mapping[str, int] = NO_DAYS) -> StatusSettings:
     """Return what a status needs of the settings, with the budgets as their stages name them.
 
-    `day` is that of the warm-up.
+    `days` are those of the warm-up, by relay; of one that is not there it is the first.
     """
     mail = settings.mail
-    relay = limits_of(pace, relay_name(settings), "", "", 0, warmup.cap(pace.warm_up, day))[RELAY]
-    limits = {"mail:all": (mail.rate, mail.per_day), relay.key: (relay.per_second, relay.per_day)}
+    limits = {"mail:all": (mail.rate, mail.per_day)}
+    for name in mail.all_relays:
+        relay = limits_of(pace, name, "", "", 0, warmup.cap(pace.warm_up, days.get(name, 1)))[RELAY]
+        limits[relay.key] = relay.per_second, relay.per_day
     limits |= {f"mail:mx:{name}": (rates.per_second, rates.per_day) for name, rates in pace.mx_groups.items()}
     limits |= {f"rdap:{host}": (rate, settings.rdap.per_day.get(host, 0)) for host, rate in settings.rdap.rates.items()}
     limits |= {f"dnsbl:{name}": (zone.rate, zone.per_day) for name, zone in settings.zones.items() if zone.enabled}

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pipeline.domain import Progress
@@ -176,18 +177,26 @@ def _forecast(
     paces, campaign, warm_up = settings.paces, wave["campaign_id"], settings.paces.warm_up
     every = pace.limits(paces, settings.relay, "*", "*", campaign)
     groups = [rates.limit(f"mail:mx:{group}") for group, rates in sorted(paces.mx_groups.items())]
-    made.limits = [*every[:2], *groups, *every[2:]]
+    relays = [pace.limits(paces, relay.name, "", "", 0)[pace.RELAY] for relay in settings.over]
+    made.limits = [*every[:2], *groups, every[2], *relays, every[4]]
     made.box_every, made.warm_up = paces.box_every, warm_up
     made.spent = {key: Spent(*row) for key, row in store.spent(connection, "mail:", now).items()}
-    today = warmup.day(mail_domains.first_left(connection, settings.relay), now) if warm_up else 0
-    made.cap = warmup.cap(warm_up, today)
-    caps = {f"mail:relay:{settings.relay}": lambda days: warmup.cap(warm_up, today + days)}
+    caps = {}
+    for relay in settings.over if warm_up else ():
+        today = warmup.day(mail_domains.first_left(connection, relay.name), now)
+        caps[f"mail:relay:{relay.name}"] = partial(_cap_of, warm_up, today)
+    of_each = [cap(0) for cap in caps.values()]
+    made.cap = sum(of_each) if all(of_each) else 0
     made.end = forecast.end(_counts(made, settings, campaign), made.spent, now, caps)
     opens = {country: windows.opens_at(country, now, settings.window) for country in made.countries}
     made.shut = {country: at for country, at in opens.items() if at is not None}
     open_until = now + windows.time_needed(made.countries, settings.rate, now, settings.window)
     if open_until > made.end.at:
         made.end = End(open_until, "window")
+
+
+def _cap_of(warm_up: Mapping[int, int], today: int, days: int) -> int:
+    return warmup.cap(warm_up, today + days)
 
 
 def _counts(made: SendPlan, settings: SendSettings, campaign_id: int) -> Iterator[tuple[Limit, int]]:
@@ -200,7 +209,11 @@ def _counts(made: SendPlan, settings: SendSettings, campaign_id: int) -> Iterato
     for domain, letters in made.domains.items():
         known = made.known.get(domain)
         groups[known.mx_group if known is not None else domain] += letters
-    yield from ((limit, len(made.going)) for limit in pace.limits(paces, settings.relay, "", "", campaign_id)[2:])
+    whole, weights = len(made.going), sum(relay.weight for relay in settings.over)
+    for limit in pace.limits(paces, settings.relay, "", "", campaign_id)[2 :: pace.RELAY - 1]:
+        yield limit, whole
+    for relay in settings.over:
+        yield pace.limits(paces, relay.name, "", "", 0)[pace.RELAY], -(-whole * relay.weight // weights)
     for place, kind, counts in ((0, "mail:domain:", made.domains), (1, "mail:mx:", groups)):
         deciding = {name for name, _ in counts.most_common(1)}
         deciding |= {name for name in counts if kind + name in made.spent or name in paces.mx_groups}

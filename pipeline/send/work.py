@@ -50,6 +50,11 @@ class SendSettings:
     relays: tuple[Relay, ...] = ()  # where there are several; `connections` are those of all, `relay` is the first
 
     @property
+    def over(self) -> tuple[Relay, ...]:
+        """The relays, be they one or several."""
+        return self.relays or (Relay(self.relay, connections=self.connections),)
+
+    @property
     def paces(self) -> Pace:
         """All limits, with the plain ones of everything and of a domain."""
         every = replace(self.pace.every, per_second=self.rate, per_day=self.per_day)
