@@ -139,21 +139,25 @@ def _letter(ground: Ground, campaign: str, mailbox: str) -> bytes:
 
 def _tried(ground: Ground, name: str, letter: bytes | None, mailbox: str) -> dict[str, Any]:
     """Try one relay, and hand it the letter, which is on record before it leaves."""
+    send = None
     if letter is not None:
+        sender = _envelope_sender(ground.loaded.settings.mail.sender)
+        send = Send(0, secrets.randbits(40), sender, mailbox, letter, envid="test")
         sent = {
             "relay": name,
             "letter": base64.b64encode(letter).decode(),
             "sha256": hashlib.sha256(letter).hexdigest(),
+            "sender": sender,
         }
         by = ground.by()
         with ground.db.write() as connection:
             golive.say(connection, None, sent_item(ground.loaded, name), mailbox, context.clock(), by, sent)
-    settings, sender = relays.settings_of(ground.loaded, name), ground.loaded.settings.mail.sender
+    settings = relays.settings_of(ground.loaded, name)
     if not isinstance(settings, RelaySettings):
-        return _left(settings, None if letter is None else Send(0, secrets.randbits(40), sender, mailbox, letter))
+        return _left(settings, send)
     quick = replace(settings, timeout=min(settings.timeout, checks.MOST_PATIENCE))
     try:
-        found = trial(quick, None if letter is None else (sender, mailbox, letter))
+        found = trial(quick, send)
     except NotOpened as refused:
         raise TryAgain(
             f"{name} cannot be used ({refused.stage})",
@@ -162,6 +166,12 @@ def _tried(ground: Ground, name: str, letter: bytes | None, mailbox: str) -> dic
         ) from None
     data = {"relay": name, **_offered(found), "sent": found.reply is not None}
     return data if found.reply is None else {**data, "answer": f"{found.reply.code} {found.reply.text}"}
+
+
+def _envelope_sender(mailbox: str) -> str:
+    """Return an envelope sender as long as those of letters, and of the same form; it stands for none of them."""
+    local, _, domain = mailbox.rpartition("@")
+    return f"{local}+test.{secrets.token_hex(8)}@{domain}"
 
 
 def _left(settings: SendmailSettings | FolderSettings, letter: Send | None) -> dict[str, Any]:
@@ -198,7 +208,7 @@ def _back(ground: Ground, file: Path) -> dict[str, Any]:
         "lost": found.lost,
         "added": found.added,
         "return_path": found.return_path,
-        "envelope_kept": found.return_path.lower() == ground.loaded.settings.mail.sender.lower(),
+        "envelope_kept": found.return_path.lower() == sent.get("sender", ground.loaded.settings.mail.sender).lower(),
         "signature": found.signature.value,
         "sound": _sound(found),
     }

@@ -1,7 +1,8 @@
 """Try the relay: connect as sending does, say what it offers, and hand over one test letter if there is one.
 
 Writes: nothing but what the relay does with that letter.  Repeating it sends the letter again: whoever calls has written
-down before that it goes.  Standards: RFC 5321, RFC 3207, RFC 4954.
+down before that it goes.  Its envelope asks for all that a real letter's does.  Standards: RFC 5321, RFC 3207, RFC 3461,
+RFC 4954.
 """
 
 import contextlib
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from pipeline.domain import Send
 from pipeline.net.edge import alone
+from pipeline.net.smtp_command import mail_from, rcpt_to
 from pipeline.net.smtp_session import NotOpened, RelaySettings, drop, offers, opened, reply_to, tls_context
 from pipeline.net.smtp_wire import Reply, cleaned
 
@@ -28,12 +31,12 @@ class Trial:
     reply: Reply | None
 
 
-def trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None = None) -> Trial:
-    """Try the relay; `letter`: envelope sender, recipient, bytes.  Raises NotOpened, ConfigurationError."""
+def trial(settings: RelaySettings, letter: Send | None = None) -> Trial:
+    """Try the relay, and hand it the letter if there is one.  Raises NotOpened, ConfigurationError."""
     return alone(_trial(settings, letter))
 
 
-async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None) -> Trial:
+async def _trial(settings: RelaySettings, letter: Send | None) -> Trial:
     client, known = await opened(settings, tls_context(settings))
     transport = client.transport
     try:
@@ -43,7 +46,7 @@ async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None)
             cipher=known.cipher,
             certificate_sha256=known.certificate,
             logged_in=bool(settings.username),
-            reply=await _handed(client, settings, *letter) if letter is not None else None,
+            reply=await _handed(client, settings, letter) if letter is not None else None,
         )
     finally:
         with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it answered all that was asked
@@ -51,9 +54,22 @@ async def _trial(settings: RelaySettings, letter: tuple[str, str, bytes] | None)
         drop(client, transport)
 
 
-async def _handed(client: aiosmtplib.SMTP, settings: RelaySettings, sender: str, recipient: str, data: bytes) -> Reply:
+async def _handed(client: aiosmtplib.SMTP, settings: RelaySettings, letter: Send) -> Reply:
+    offered = {name.lower() for name in offers(client)} - {"size"}  # aiosmtplib says it
+    said = (
+        mail_from(letter.sender, letter.recipient, letter.data, letter.envid, offered),
+        rcpt_to(letter.recipient, offered),
+    )
+    mail, rcpt = (command.decode().rpartition(">")[2].split() for command in said)
     try:
-        _, text = await client.sendmail(sender, [recipient], data, timeout=settings.timeout)
+        _, text = await client.sendmail(
+            letter.sender,
+            [letter.recipient],
+            letter.data,
+            mail_options=mail,
+            rcpt_options=rcpt,
+            timeout=settings.timeout,
+        )
     except aiosmtplib.SMTPRecipientsRefused as error:
         return reply_to(error.recipients[0], settings)
     except (aiosmtplib.SMTPException, OSError) as error:

@@ -1,6 +1,7 @@
 """The doctor tries the relay as sending does, sends one test letter where it may, and reads it as it arrived."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,11 +85,32 @@ def arrived(tocsin: Tocsin, server: MailServer) -> bytes:
 
 
 @pytest.mark.usefixtures("ready")
+def test_the_test_letter_has_the_envelope_of_a_real_one(
+    tocsin: Tocsin, server: MailServer, folder: Path, installed: Database
+) -> None:
+    message = arrived(tocsin, server)
+    [mail, rcpt] = [line for _, line in server.commands if line.startswith(("MAIL", "RCPT"))]
+    found = re.fullmatch(r"MAIL FROM:<(bounces\+test\.[0-9a-f]{16}@agency\.example)> (.*)", mail)
+    assert found is not None
+    assert {"RET=HDRS", "ENVID=test"} <= set(found[2].split())
+    assert [word.partition("=")[0].upper() for word in found[2].split()].count("SIZE") == 1
+    assert rcpt == f"RCPT TO:<{TO}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{TO}"
+    for path, kept in ((found[1], True), ("bounces@agency.example", False)):
+        (folder / "letter.eml").write_bytes(f"Return-Path: <{path}>\r\n".encode() + message)
+        assert tocsin("doctor", "relay", "--back", "letter.eml", "--json").data["envelope_kept"] is kept
+
+
+@pytest.mark.usefixtures("ready")
 def test_a_letter_that_arrives_as_it_was_sent_is_sound(
     tocsin: Tocsin, folder: Path, server: MailServer, installed: Database
 ) -> None:
     message = arrived(tocsin, server)
-    trace = b"Return-Path: <bounces@agency.example>\r\nReceived: from x by y; Sun, 1 Mar 2026 10:00:00 +0000\r\n"
+    [mail] = [line for _, line in server.commands if line.startswith("MAIL")]
+    trace = (
+        b"Return-Path: "
+        + mail[len("MAIL FROM:") :].split()[0].encode()
+        + b"\r\nReceived: from x by y; Sun, 1 Mar 2026 10:00:00 +0000\r\n"
+    )
     (folder / "letter.eml").write_bytes((trace + message).replace(b"\r\n", b"\n"))
     ran = tocsin("doctor", "relay", "--back", "letter.eml", "--json")
     assert (ran.code, ran.data["sound"], ran.data["envelope_kept"]) == (0, True, True)
