@@ -61,6 +61,8 @@ def limit_said(why: str, campaigns: Mapping[str, str] = NOBODY) -> Say | Exact:
         return say(BOX)
     if kind == "dns":
         return say(LOOK_UP, name=name)
+    if (kind, span) == ("relay", "rest"):
+        return say("the relay {name} is left alone for a while: it could not be used, or refused us", name=name)
     if span in SPANS and kind in REACHED:
         return say(REACHED[kind], span=say(SPANS[span]), name=name)
     return say(ASKED[kind], name=name) if kind in ASKED and not span else Exact(why)

@@ -142,6 +142,7 @@ def test_letters_that_wait_for_limits_of_their_own_say_which(now: datetime) -> N
         ("mail:all/second", "the limit of letters a second is reached"),
         ("mail:relay:[2001:db8::1]:25/day", "the limit of letters a day over the relay [2001:db8::1]:25 is reached"),
         ("mail:relay:relay.example:25/", "the relay relay.example:25 asked for a pause"),
+        ("mail:relay:b/rest", "the relay b is left alone for a while: it could not be used, or refused us"),
         ("limit:mail:campaign:7/minute", "the limit of letters a minute of campaign 7 is reached"),
         ("limit:mail:domain:isp.example/", "the mail servers of isp.example asked for a pause"),
         ("limit:mail:box/hour", "the same mailbox had a letter a short while ago"),
