@@ -193,11 +193,12 @@ class RelaySection(Section):
 
 
 class NamedRelaySection(RelaySection):
-    """A relay with a name, or what takes letters without SMTP."""
+    """One of several relays, or what takes letters without SMTP."""
 
     username: str = Field(
         "", description="for AUTH; the password stands in the credential file: mail_passwords = { east = ... }"
     )
+    weight: int = Field(1, ge=1, le=1000, description="its share of the letters, beside the weights of the others")
     transport: Literal["smtp", "sendmail", "folder"] = Field(
         "smtp", description="smtp; sendmail: a program that queues mail; folder: letters as files, for review"
     )
@@ -333,8 +334,7 @@ class CanarySection(Section):
 class MailSection(Section):
     relay: RelaySection = RelaySection()
     relays: Annotated[dict[str, NamedRelaySection], AfterValidator(_relay_names)] = Field(
-        {},
-        description="instead of mail.relay: a relay with a name of your own, or a program or a folder that takes letters",
+        {}, description="instead of mail.relay: one or several, by names of your own: docs/how-to/several-relays.md"
     )
     dkim: DkimSection = DkimSection()
     brakes: BrakesSection = BrakesSection()
@@ -368,8 +368,6 @@ class MailSection(Section):
     def _one_or_several(self) -> Self:
         if self.relays and self.relay != RelaySection():
             raise ValueError("relay and relays are both there: name each relay in relays, and leave out the other")
-        if len(self.relays) > 1:
-            raise ValueError("letters go over one relay: name one")
         return self
 
     @property

@@ -65,7 +65,7 @@ def gathered(ground: Ground, campaign: Campaign, now: datetime) -> Facts:
         doubts=_by_code(found, Grade.WARN),
         relay=", ".join(relays.names(ground.loaded)),
         relay_trouble=_relay(ground.loaded),
-        letter_is_back=_is_back(ground.loaded, tested),
+        letter_is_back=is_back(ground.loaded, tested),
         answers_known=log_is_read,
         stops=suppressed,
         approvers=len(people),
@@ -154,7 +154,7 @@ def _relay(loaded: Loaded) -> str:
     return " ".join(part for finding in found for part in (finding.what, finding.why) if part)
 
 
-def _is_back(loaded: Loaded, tested: Mapping[str, Mapping[str, Any]]) -> bool:
+def is_back(loaded: Loaded, tested: Mapping[str, Mapping[str, Any]]) -> bool:
     """True if over each relay of today the newest test letter that was read as it arrived came unchanged."""
     found = {name: tested.get(back_item(loaded, name)) for name in relays.names(loaded)}
     data = {name: json.loads(fact["data"]) if fact is not None else {} for name, fact in found.items()}

@@ -91,8 +91,11 @@ def all_shares(loaded: Loaded) -> tuple[Relay, ...]:
     """Return the relays with their weights and how many letters each takes at once."""
     found = []
     for name, section in loaded.settings.mail.all_relays.items():
-        is_folder = isinstance(section, NamedRelaySection) and section.transport == "folder"
-        found.append(Relay(name, 1, letter_folder.AT_ONCE if is_folder else section.connections))
+        weight, connections = 1, section.connections
+        if isinstance(section, NamedRelaySection):
+            weight = section.weight
+            connections = letter_folder.AT_ONCE if section.transport == "folder" else connections
+        found.append(Relay(name, weight, connections))
     return tuple(found)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from pipeline.config import load
+from pipeline.cli import golive_facts, relays
+from pipeline.config import Loaded, load
 from pipeline.config_text import example
 from pipeline.domain import ConfigurationError, WaveState
+from pipeline.net.smtp import RelaySettings
 from pipeline.store import golive
 from pipeline.store import tables as t
 from pipeline.store.db import Database
@@ -24,6 +26,7 @@ MAIL = (
     '[safety]\nguests = [".example"]\n'
 )
 FOLDER = '[mail.relays.review]\ntransport = "folder"\nfolder = "letters"\n'
+PROGRAM = ('[mail.relays.local]\ntransport = "sendmail"\ncommand = ["', '"]\n')
 KEPT = """#!{python}
 import sys, uuid
 with open({place!r} + "/" + uuid.uuid4().hex, "wb") as file:
@@ -37,7 +40,7 @@ def program(folder: Path) -> str:
     file = folder / "sendmail"
     file.write_text(KEPT.format(python=sys.executable, place=str(folder / "kept")))
     file.chmod(0o755)
-    return f'[mail.relays.local]\ntransport = "sendmail"\ncommand = ["{file}"]\n'
+    return str(file).join(PROGRAM)
 
 
 def configure(folder: Path, relays: str) -> None:
@@ -125,9 +128,6 @@ def test_relays_that_are_not_clear_are_refused(folder: Path, text: str, why: str
 
 
 def test_no_relay_is_shown_the_password_of_another_one(folder: Path) -> None:
-    from pipeline.cli import relays
-    from pipeline.net.smtp import RelaySettings
-
     configure(folder, '[mail.relays.east]\nhost = "east.example"\nusername = "tocsin"\n')
     file = folder / "credentials.toml"
     file.write_text('mail_password = "plain"\nmail_passwords = { west = "western" }\n', encoding="utf-8")
@@ -138,3 +138,46 @@ def test_no_relay_is_shown_the_password_of_another_one(folder: Path) -> None:
     settings = relays.settings_of(load(folder / "config.toml"), "east")
     assert isinstance(settings, RelaySettings)
     assert (settings.password, settings.name) == ("eastern", "east")
+
+
+def test_each_of_several_relays_has_to_prove_itself(folder: Path, installed: Database, tocsin: Tocsin) -> None:
+    written_wave.bring_in(installed, kind="test")
+    configure(folder, FOLDER + program(folder))
+    (folder / "letters").mkdir()
+    ran = tocsin("doctor", "relay", "--to", "me@outside.example", "--execute", "--yes", "--json")
+    assert [one["relay"] for one in ran.data["relays"]] == ["review", "local"]
+    loaded = load(folder / "config.toml")
+    for n, file in enumerate([*(folder / "letters").glob("*.eml"), *folder.glob("kept/*")], 1):
+        assert not proven(loaded, installed)
+        whole = file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        (folder / f"{n}.eml").write_bytes(b"Return-Path: <bounces@agency.example>\r\n" + whole)
+        assert tocsin("doctor", "relay", "--back", f"{n}.eml").code == 0
+    assert proven(loaded, installed)
+    before = relays.bound(loaded)
+    configure(folder, FOLDER + '[mail.relays.local]\ntransport = "sendmail"\nweight = 7\n')
+    assert relays.bound(load(folder / "config.toml")) != before
+    configure(folder, FOLDER + "weight = 5\n" + (folder / "sendmail").as_posix().join(PROGRAM))
+    assert relays.bound(load(folder / "config.toml")) == before
+    configure(
+        folder, FOLDER + (folder / "sendmail").as_posix().join(PROGRAM) + '[mail.relays.third]\nhost = "a.example"\n'
+    )
+    third = load(folder / "config.toml")
+    assert relays.bound(third) != before
+    assert not proven(third, installed)
+    assert tocsin("doctor", "relay", "--relay", "fourth").code != 0
+
+
+def proven(loaded: Loaded, db: Database) -> bool:
+    with db.read() as connection:
+        return golive_facts.is_back(loaded, golive.facts(connection, None, datetime(2026, 1, 1, tzinfo=UTC)))
+
+
+def test_a_wave_goes_over_a_program_and_a_folder_by_weight(folder: Path, installed: Database, tocsin: Tocsin) -> None:
+    configure(folder, FOLDER + "weight = 2\n" + program(folder))
+    (folder / "letters").mkdir()
+    send_three(installed, folder, tocsin)
+    assert len([*(folder / "letters").glob("*.eml")]) == 2
+    assert len([*(folder / "kept").iterdir()]) == 1
+    assert relays_of_attempts(installed) == {"review", "local"}
+    limits = {row["key"] for row in tocsin("status", "--json").data["limits"]}
+    assert {"mail:relay:review", "mail:relay:local"} <= limits
