@@ -20,7 +20,7 @@ from pipeline.domain import TocsinError, TryAgain
 from pipeline.send.dkim import DkimKeys, PrivateKey, sign, sign_lot
 
 AFTER = 200  # letters that are signed here first: starting the process costs the time of several hundred
-PATIENCE = 30.0  # seconds for the signatures of a lot, which take hundredths of one
+PATIENCE = 10.0  # seconds for the signatures of a lot, which take hundredths of one; a transaction is open meanwhile
 LARGEST = 1 << 22  # bytes of one message
 DIGEST = 32  # bytes
 _COMMAND = (sys.executable, "-P", "-c", "from pipeline.signer import main; main()")
