@@ -40,7 +40,7 @@ OF_SMTP_SOURCE = 0.08
 MORE_MEMORY = 16.0  # MB, for the larger wave
 SIZE = 4_096
 LETTERS, ROUNDS = 3_000, 5
-QUICK_LETTERS, QUICK_ROUNDS = 800, 3
+QUICK_LETTERS, QUICK_ROUNDS = 500, 3
 UNREACHED = 100_000.0  # letters a second: budgets that are kept, and never wait
 ALL = 10**9  # letters a day, likewise
 
@@ -135,7 +135,7 @@ def _counted(connection: Connection, wave: dict[str, object]) -> str:
 
 def memory(quick: bool) -> list[Line]:
     """Return the peaks of two processes that send waves of these sizes."""
-    sizes, peaks = (1_000, 4_000) if quick else (10_000, 100_000), []
+    sizes, peaks = (500, 2_000) if quick else (10_000, 100_000), []
     with tempfile.TemporaryDirectory() as folder, sink() as port:
         for size in sizes:
             database = Waves(f"sqlite:///{folder}/memory{size}.db")

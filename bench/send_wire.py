@@ -16,9 +16,9 @@ from pipeline.sandbox.thread import in_thread
 TIMES_SMTP_SOURCE, TIMES_AIOSMTPLIB, TIMES_UNPIPELINED = 1.0, 4.0, 3.0
 SIZES = (4_096, 20_480)
 LETTERS, ROUNDS = 4_000, 7
-QUICK_LETTERS, QUICK_ROUNDS = 2_000, 3
+QUICK_LETTERS, QUICK_ROUNDS = 1_200, 3
 ONE_WAY = 0.010
-FAR_SIZE, FAR_LETTERS, FAR_ROUNDS = 12_288, 60, 3
+FAR_SIZE, FAR_LETTERS, QUICK_FAR_LETTERS, FAR_ROUNDS = 12_288, 60, 32, 3
 
 
 def wire(quick: bool) -> list[Line]:
@@ -50,9 +50,10 @@ def _spread(ratios: Sequence[float]) -> str:
     return f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
 
 
-def far_away(_quick: bool) -> list[Line]:
+def far_away(quick: bool) -> list[Line]:
     """Return letters a second on one connection of 20 ms there and back, with and without PIPELINING."""
-    letters, fewer = built(FAR_LETTERS, FAR_SIZE), built(FAR_LETTERS // 4, FAR_SIZE)
+    count = QUICK_FAR_LETTERS if quick else FAR_LETTERS
+    letters, fewer = built(count, FAR_SIZE), built(count // 4, FAR_SIZE)
     with (
         sink() as port,
         sink("-p") as mute,
