@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store import anew
 from pipeline.store.many import among
-from pipeline.store.send import DUE
+from pipeline.store.send_statements import TO_SEND
 from pipeline.store.tables import attempts, contacts, letters, mail_domains
 
 Place = tuple[int, int]  # order of writing and id of a letter
@@ -71,7 +71,7 @@ def ahead(connection: Connection, wave_ids: Sequence[int], after: Place, limit: 
         .join(contacts, contacts.c.id == letters.c.contact_id)
         .where(
             letters.c.wave_id.in_(wave_ids),
-            letters.c.state.in_(DUE),
+            letters.c.state.in_(TO_SEND),
             tuple_(letters.c.send_order, letters.c.id) > after,
         )
         .order_by(letters.c.send_order, letters.c.id)

@@ -64,25 +64,30 @@ class Due:
 
 def due(connection: Connection, wave_ids: Sequence[int], now: datetime, limit: int) -> list[Due]:
     """Return up to `limit` letters that are due, free and not held, in their order of writing, locked."""
-    given = {"waves": list(wave_ids), "now": now, "silent": now - SILENT_FOR, "most": limit}
-    return [
-        Due(
-            row["id"],
-            row["wave_id"],
-            row["campaign_id"],
-            row["notice_id"],
-            row["contact_id"],
-            LetterState(row["state"]),
-            row["mailbox"],
-            row["recipient"],
-            bytes(row["sha256"]),
-            bytes(row["approved_sha256"]),
-            row["attempts"],
-            None if row["body_hash"] is None else bytes(row["body_hash"]),
-            row["country"],
-        )
-        for row in rows(connection, statements.due(connection.dialect.name), **given)
-    ]
+    found: list[tuple[int, Due]] = []
+    for wave in wave_ids:
+        given = {"wave": wave, "now": now, "silent": now - SILENT_FOR, "most": limit}
+        found += ((row["send_order"], _due(row)) for row in rows(connection, statements.DUE_OF_WAVE, **given))
+    found.sort(key=lambda each: (each[0], each[1].id))
+    return [letter for _, letter in found[:limit]]
+
+
+def _due(row: Mapping[str, Any]) -> Due:
+    return Due(
+        row["id"],
+        row["wave_id"],
+        row["campaign_id"],
+        row["notice_id"],
+        row["contact_id"],
+        LetterState(row["state"]),
+        row["mailbox"],
+        row["recipient"],
+        bytes(row["sha256"]),
+        bytes(row["approved_sha256"]),
+        row["attempts"],
+        None if row["body_hash"] is None else bytes(row["body_hash"]),
+        row["country"],
+    )
 
 
 def held_among(connection: Connection, letter_ids: Sequence[int], now: datetime, but: Collection[int] = ()) -> set[int]:

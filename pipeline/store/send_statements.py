@@ -1,12 +1,25 @@
 """The statements of every round of sending, made once for each database: making one costs more than running it.
 
-Parameters: `now`; `ids` and `waves`, lists of ids.  store/send.py says what each is for, and runs them.
+Parameters: `now`; `ids`, a list of ids.  store/send.py says what each is for, and runs them.
 """
 
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.domain import LetterState, WaveState
@@ -29,10 +42,11 @@ from pipeline.store.types import Instant
 from pipeline.store.workers import unheld
 
 DUE = (LetterState.APPROVED.value, LetterState.DEFERRED.value)
+TO_SEND = [literal_column(f"'{state}'", Text()) for state in DUE]  # in so many words: only then its index is used
 NOW = bindparam("now", type_=Instant())
 OF_DUE = (
     *("id", "wave_id", "campaign_id", "notice_id", "contact_id", "state", "recipient", "sha256", "approved_sha256"),
-    *("attempts", "body_hash", "country"),
+    *("attempts", "body_hash", "country", "send_order"),
 )
 
 
@@ -54,22 +68,20 @@ def held(*, but: bool = False) -> ColumnElement[bool]:
     return select(holds.c.id).where(covers).exists()
 
 
-@cache
-def due(dialect: str) -> Select[Any]:
-    return (
-        select(*(letters.c[name] for name in OF_DUE), contacts.c.mailbox)
-        .join(contacts, contacts.c.id == letters.c.contact_id)
-        .where(
-            among(dialect, letters.c.wave_id, "waves"),
-            letters.c.state.in_(DUE),
-            or_(letters.c.due_at.is_(None), letters.c.due_at <= NOW),
-            unheld(letters, bindparam("silent", type_=Instant())),
-            ~held(),
-        )
-        .order_by(letters.c.send_order, letters.c.id)
-        .limit(bindparam("most", type_=Integer()))
-        .with_for_update(skip_locked=True, of=letters)
+DUE_OF_WAVE = (  # of one wave: its letters are read in their order, from the first that is left
+    select(*(letters.c[name] for name in OF_DUE), contacts.c.mailbox)
+    .join(contacts, contacts.c.id == letters.c.contact_id)
+    .where(
+        letters.c.wave_id == bindparam("wave"),
+        letters.c.state.in_(TO_SEND),
+        or_(letters.c.due_at.is_(None), letters.c.due_at <= NOW),
+        unheld(letters, bindparam("silent", type_=Instant())),
+        ~held(),
     )
+    .order_by(letters.c.send_order, letters.c.id)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True, of=letters)
+)
 
 
 @cache

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 
 from pipeline import domain
@@ -574,6 +575,8 @@ bodies = Table(
     _at("at"),
 )
 
+_TO_SEND = text("state IN ('approved', 'deferred')")  # as store/send_statements.py says it
+
 letters = Table(
     "letters",
     metadata,
@@ -605,6 +608,7 @@ letters = Table(
     UniqueConstraint("message_id"),
     _one_of("state", domain.LetterState),
     Index("ix_letters_due", "wave_id", "state", "due_at", "send_order"),
+    Index("ix_letters_to_send", "wave_id", "send_order", "id", sqlite_where=_TO_SEND, postgresql_where=_TO_SEND),
     Index(None, "contact_id"),
 )
 
