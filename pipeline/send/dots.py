@@ -5,7 +5,7 @@ dot before it is written.  Safe to repeat: what is not committed was not taken, 
 Standards: RFC 5321 4.2.1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.domain import Go, Ready, Stop
@@ -35,15 +35,19 @@ def commit_dots(run: Sending, connection: Connection, ready: Sequence[Ready], no
         return []
     stopped = _take_slots(run, connection, sorted(asked.values(), key=lambda letter: letter.slot), now)
     granted = [letter_id for letter_id, letter in asked.items() if letter.taken or not run.spacing.apart]
-    held = store.held_among(connection, granted, now) if granted else set()
-    go = {letter_id: asked[letter_id] for letter_id in granted if letter_id not in held}
-    if go:
-        lease = Lease(run.worker_id, {letter_id: letter.claim for letter_id, letter in go.items()})
-        store.write_dot(connection, [letter.attempt_id for letter in go.values()], lease, now)
+    go = _free_to_go(run, connection, {letter_id: asked[letter_id] for letter_id in granted}, now)
     over = asked if stopped else granted
     for letter_id in over:
         asked[letter_id].asked, asked[letter_id].gone = False, letter_id in go
-    return [_go(run, letter_id, go[letter_id], now) if letter_id in go else Stop(letter_id) for letter_id in over]
+    return [_go(run, letter_id, asked[letter_id], now) if letter_id in go else Stop(letter_id) for letter_id in over]
+
+
+def _free_to_go(run: Sending, connection: Connection, granted: Mapping[int, UnderWay], now: datetime) -> set[int]:
+    """Write the dots of letters that have slots, and return those letters of which that was done: no hold covers them."""
+    if not granted:
+        return set()
+    lease = Lease(run.worker_id, {letter_id: letter.claim for letter_id, letter in granted.items()})
+    return store.write_dot(connection, [letter.attempt_id for letter in granted.values()], lease, now)
 
 
 def _take_slots(run: Sending, connection: Connection, asked: Sequence[UnderWay], now: datetime) -> bool:

@@ -218,13 +218,21 @@ def intend(connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[
     return many.add_with_ids(connection, attempts, names, [tuple(value[name] for name in names) for value in values])
 
 
-def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, now: datetime) -> None:
-    """Note that the final dots of these attempts may be written from now on.  Raises LeaseLost for a letter taken since."""
-    dialect, given = connection.dialect.name, {"ids": list(attempt_ids)}
-    for row in connection.execute(statements.leases(dialect), given):
+def write_dot(connection: Connection, attempt_ids: Sequence[int], lease: Lease, now: datetime) -> set[int]:
+    """Note that the final dots of these attempts may be written from now on, and return the ids of their letters.
+
+    A letter that a hold covers by now, or whose wave was cancelled, is not among them.  Raises LeaseLost, whatever else is
+    true of it, for a letter that was taken since.
+    """
+    dialect, free_to_go = connection.dialect.name, {}
+    for row in connection.execute(statements.leases(dialect), {"ids": list(attempt_ids)}):
         if (row.worker_id, row.claim) != (lease.worker_id, lease.claims.get(row.letter_id)):
             raise lives.LeaseLost(f"letter {row.letter_id} has been taken by another worker")
-    connection.execute(statements.dots(dialect), {**given, "now": now})
+        if not row.stopped:
+            free_to_go[row.id] = row.letter_id
+    if free_to_go:
+        connection.execute(statements.dots(dialect), {"ids": list(free_to_go), "now": now})
+    return set(free_to_go.values())
 
 
 def record_replies(connection: Connection, replies: Sequence[Mapping[str, Any]]) -> None:

@@ -133,8 +133,12 @@ def taking(dialect: str) -> ReturningUpdate[Any]:
 
 @cache
 def leases(dialect: str) -> Select[Any]:
-    query = select(attempts.c.letter_id, letters.c.worker_id, letters.c.claim).join(letters)
-    return query.where(among(dialect, attempts.c.id, "ids")).with_for_update()
+    """Who has the letters of attempts, locked, and whether each is stopped: one statement, as a relay waits meanwhile."""
+    stopped = or_(held(), waves.c.state == WaveState.CANCELLED).label("stopped")
+    columns = (attempts.c.id, attempts.c.letter_id, letters.c.worker_id, letters.c.claim, stopped)
+    query = select(*columns).join(letters, letters.c.id == attempts.c.letter_id)
+    query = query.join(contacts, contacts.c.id == letters.c.contact_id).join(waves, waves.c.id == letters.c.wave_id)
+    return query.where(among(dialect, attempts.c.id, "ids")).with_for_update(of=(attempts, letters))
 
 
 @cache
