@@ -21,7 +21,7 @@ from pipeline.send.work import Sending as Sending
 from pipeline.send.work import SendSettings as SendSettings
 from pipeline.store import lives, waves
 from pipeline.store import send as store
-from pipeline.store.db import Connection
+from pipeline.store.db import Connection, by_keys
 
 PATIENCE = timedelta(minutes=2)  # a pause longer than that ends the run; the next one goes on
 LONGEST_DRAIN = 30.0  # seconds given to open transactions when a person stops us
@@ -106,6 +106,7 @@ def one_round(run: Sending, claimed: Claimed) -> Claimed:
     """
     answers = _listen(run, claimed)
     with run.db.write() as connection:
+        by_keys(connection)
         now, run.began = run.clock(), run.monotonic()
         write_replies(run, connection, [a for a in answers if isinstance(a, Result)], now)
         look(run, connection, now, last=_unwanted(run))

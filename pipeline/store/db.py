@@ -95,6 +95,19 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
+BY_KEYS = " ".join(f"SET LOCAL {how} = off;" for how in ("enable_seqscan", "enable_mergejoin", "enable_hashjoin"))
+
+
+def by_keys(connection: Connection) -> None:
+    """Say that this transaction names all its rows by keys, so that PostgreSQL uses their indexes.
+
+    It keeps the plan of a statement, and one that was made when a table was empty reads the whole of it: a long run would
+    slow down with each row that it adds, until statistics come.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(BY_KEYS)
+
+
 MEANINGS = (
     ("database is locked", "another program holds the database's write lock", "Wait, or end that program; then again."),
     ("database or disk is full", "the disk is full", "Make room, then run the same command again: nothing is lost."),
