@@ -22,6 +22,7 @@ from pipeline.store import many
 from pipeline.store.tables import budgets
 
 MICROSECOND = timedelta(microseconds=1)
+WIDEST = "mail:all"  # whoever takes of mail:KEY holds it first
 LONGEST_PAUSE = timedelta(minutes=10)  # that a budget of mail is put off for
 
 
@@ -77,6 +78,9 @@ class _State:
     next_at: datetime | None
     day: str
     used: int
+
+
+NEW = _State(None, "", 0)
 
 
 class Ledger:
@@ -220,30 +224,42 @@ def _locked(connection: Connection, keys: Collection[str], if_there: Collection[
     budgets, at several moments, cannot wait for one another.
     """
     wanted = {*keys, *if_there}
-    wide = {"mail:all"} if any(key.startswith("mail:") for key in wanted) else set()
-    found = _lock(connection, wide, wide) | _lock(connection, wanted - wide, set(keys) - wide)
-    return {key: found.get(key, _State(None, "", 0)) for key in wanted}
+    needed = set(keys)
+    if any(key.startswith("mail:") for key in wanted):
+        needed.add(WIDEST)
+    found = _lock(connection, wanted | needed, needed)
+    return {key: found.get(key, NEW) for key in wanted}
 
 
 def _lock(connection: Connection, keys: set[str], needed: set[str]) -> dict[str, _State]:
     """Lock those of `keys` that are there, in one order; those that are needed are made."""
     if not keys:
         return {}
-    query = _locking(connection.dialect.name)
-    rows = list(connection.execute(query, {"keys": sorted(keys)}))
-    if missing := sorted(needed - {row.key for row in rows}):
-        many.add(
-            connection, budgets, ("key",), [(key,) for key in missing], unless_there=True
-        )  # another may have since
-        rows += connection.execute(query, {"keys": missing}).all()
-    return {row.key: _State(row.next_at, row.day, row.used) for row in rows}
+    found = _read(connection, keys)
+    if WIDEST in needed and WIDEST not in found:  # nothing is locked before it is
+        many.add(connection, budgets, ("key",), [(WIDEST,)], unless_there=True)
+        found = _read(connection, keys)
+    missing = sorted(needed - found.keys())
+    if many.add(connection, budgets, ("key",), [(key,) for key in missing], unless_there=True) < len(missing):
+        found |= _read(connection, set(missing), then=True)  # another has made one since
+    return found
+
+
+def _read(connection: Connection, keys: set[str], *, then: bool = False) -> dict[str, _State]:
+    widest = WIDEST in keys and not then
+    found = connection.execute(_locking(connection.dialect.name, widest=widest), {"keys": sorted(keys)})
+    return {row.key: _State(row.next_at, row.day, row.used) for row in found}
 
 
 @cache
-def _locking(dialect: str) -> Select[Any]:
+def _locking(dialect: str, *, widest: bool) -> Select[Any]:
+    """Rows are locked in their order here.  `widest`: that row is the first of them, and none is locked without it."""
     columns = (budgets.c.key, budgets.c.next_at, budgets.c.day, budgets.c.used)
     query = select(*columns).where(many.among(dialect, budgets.c.key, "keys"))
-    return query.order_by(budgets.c.key).with_for_update()
+    if widest:
+        there = budgets.alias()
+        query = query.where(select(there.c.key).where(there.c.key == WIDEST).exists())
+    return query.order_by(budgets.c.key != WIDEST, budgets.c.key).with_for_update(of=budgets)
 
 
 def postpone(connection: Connection, key: str, until: datetime) -> None:

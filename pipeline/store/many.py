@@ -38,14 +38,15 @@ def add(
     rows: Sequence[Sequence[Any]],
     *,
     unless_there: bool = False,
-) -> None:
+) -> int:
     """Add rows; each has the values of the columns `names`, in that order.  Raises ValueError for a time without a zone.
 
-    `unless_there`: a row whose key is taken already is left as it is.
+    `unless_there`: a row whose key is taken already is left as it is.  Returns how many were added.
     """
-    if rows:
-        statement = _insert(table, tuple(names), connection.dialect.name)
-        _run(connection, statement + " ON CONFLICT DO NOTHING" * unless_there, table, names, rows)
+    if not rows:
+        return 0
+    statement = _insert(table, tuple(names), connection.dialect.name)
+    return _run(connection, statement + " ON CONFLICT DO NOTHING" * unless_there, table, names, rows)
 
 
 def change(
@@ -126,12 +127,10 @@ def _unnested(table: Table, names: Sequence[str]) -> str:
 
 def _run(
     connection: Connection, statement: str, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
+) -> int:
     columns = _columns(connection, table, names, rows)
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(statement, columns)
-    else:
-        connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+    one = connection.dialect.name == "postgresql"
+    return connection.exec_driver_sql(statement, columns if one else list(zip(*columns, strict=True))).rowcount
 
 
 def _columns(

@@ -53,10 +53,12 @@ def test_each_row_is_changed_by_its_own_values_and_no_other_row(db: Database, no
 
 def test_a_row_that_is_there_is_left_as_it_is_where_that_is_asked(db: Database, now: datetime) -> None:
     with db.write() as connection:
-        many.add(connection, budgets, ("key", "used"), [("a", 1)])
-        many.add(connection, budgets, ("key", "used"), [("a", 2), ("b", 3)], unless_there=True)
+        assert many.add(connection, budgets, ("key", "used"), [("a", 1)]) == 1
+        assert many.add(connection, budgets, ("key", "used"), [("a", 2), ("b", 3)], unless_there=True) == 1
+        assert many.add(connection, budgets, ("key",), [("c",), ("d",)], unless_there=True) == 2
         many.change(connection, budgets, ("used",), [(4, "b"), (5, "c")], key="key")
-        assert dict(connection.execute(select(budgets.c.key, budgets.c.used)).all()) == {"a": 1, "b": 4}
+        found = dict(connection.execute(select(budgets.c.key, budgets.c.used)).all())
+        assert found == {"a": 1, "b": 4, "c": 5, "d": 0}
 
 
 def test_no_rows_are_no_statement(db: Database) -> None:
