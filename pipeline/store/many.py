@@ -70,7 +70,7 @@ def add_with_ids(
     if connection.dialect.name == "postgresql":
         statement = f"{_insert(table, tuple(names), 'postgresql')} RETURNING id"
         found = connection.exec_driver_sql(statement, _columns(connection, table, names, rows)).scalars()
-        return sorted(found)  # ids are given in the order of the arrays
+        return sorted(found)  # ids are given in the order in which rows are added
     last = connection.exec_driver_sql(f'SELECT max(id) FROM "{table.name}"').scalar() or 0  # noqa: S608
     ids = range(last + 1, last + 1 + len(rows))
     add(connection, table, (*names, "id"), [(*row, i) for row, i in zip(rows, ids, strict=True)])
@@ -104,7 +104,8 @@ def _insert(table: Table, names: tuple[str, ...], dialect: str) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
     if dialect != "postgresql":
         return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608 - tables.py
-    return f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM {_unnested(table, names)}'  # noqa: S608
+    source = f"{_unnested(table, names)} WITH ORDINALITY AS new ({columns}, place)"
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM {source} ORDER BY place'  # noqa: S608
 
 
 @cache
