@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, Update, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from pipeline.domain import CaseState, Event, LetterState, State, WaveState, next_state
+from pipeline.domain import TRANSITIONS, CaseState, Event, LetterState, State, WaveState, next_state
 from pipeline.store import events
 from pipeline.store.db import chunks
 from pipeline.store.many import among
@@ -74,6 +75,27 @@ def advance(
         events.write(connection, entries, now, by)
 
 
+def take(connection: Connection, ids: Sequence[int], event: Event, now: datetime, by: str, worker_id: int) -> Lease:
+    """Move rows that are due to a worker, all or none, by one statement; write an event for each; return the lease.
+
+    Each row's claim number is raised, its attempts are counted, and why it waited is forgotten.  Raises ForbiddenMove or
+    LookupError as `advance` does; the caller's transaction must not be committed then.
+    """
+    kind = event.value.split(".")[0]
+    table, states = LIVES[kind]
+    taking = _taking(connection.dialect.name, table, event)
+    claims: dict[int, int] = {}
+    campaigns: dict[int, int] = {}
+    for chunk in chunks(ids):
+        for row in connection.execute(taking, {"ids": list(chunk), "worker": worker_id}):
+            claims[row.id], campaigns[row.id] = row.claim, row.campaign_id
+    if others := [i for i in ids if i not in claims]:
+        _check(connection, table, states, others, event, None)
+        raise LookupError(f"{len(others)} rows of {table.name} changed meanwhile")
+    events.write(connection, [events.Entry(event.value, kind, i, campaigns[i]) for i in dict.fromkeys(ids)], now, by)
+    return Lease(worker_id, claims)
+
+
 def _check(
     connection: Connection,
     table: Table,
@@ -107,3 +129,14 @@ def _standing(dialect: str, table: Table, *, leased: bool) -> Select[Any]:
 def _moving(dialect: str, table: Table, names: tuple[str, ...]) -> Update:
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
     return update(table).where(among(dialect, table.c.id, "ids")).values(values)
+
+
+@cache
+def _taking(dialect: str, table: Table, event: Event) -> ReturningUpdate[Any]:
+    """Change only rows in a state that may take the event; of a row that was waited for, the database asks again."""
+    moves = {state: to[event] for state, to in TRANSITIONS[LIVES[event.value.split(".")[0]][1]].items() if event in to}
+    [new] = set(moves.values())
+    taken = update(table).where(among(dialect, table.c.id, "ids"), table.c.state.in_([state.value for state in moves]))
+    raised = {"claim": table.c.claim + 1, "attempts": table.c.attempts + 1}
+    taken = taken.values(state=new.value, worker_id=bindparam("worker"), reason="", **raised)
+    return taken.returning(table.c.id, table.c.claim, table.c.campaign_id)

@@ -203,13 +203,7 @@ def read_bodies(connection: Connection, digests: Collection[bytes]) -> dict[byte
 
 def claim(connection: Connection, letter_ids: Sequence[int], worker_id: int, now: datetime, by: str) -> Lease:
     """Move due letters to CLAIMED for a worker and return the lease."""
-    claims: dict[int, int] = {}
-    for chunk in chunks(letter_ids):
-        taken = statements.taking(connection.dialect.name)
-        found = connection.execute(taken, {"ids": list(chunk), "worker": worker_id})
-        claims.update((row.id, row.claim) for row in found)
-    lives.advance(connection, letter_ids, Event.LETTER_CLAIMED, now, by)
-    return Lease(worker_id, claims)
+    return lives.take(connection, letter_ids, Event.LETTER_CLAIMED, now, by, worker_id)
 
 
 def intend(connection: Connection, values: Sequence[Mapping[str, Any]]) -> list[int]:

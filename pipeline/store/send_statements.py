@@ -20,7 +20,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from pipeline.domain import LetterState, WaveState
 from pipeline.store.many import among
@@ -121,14 +120,6 @@ def suppressed(dialect: str) -> Select[Any]:
     )
     columns = (suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason)
     return select(*columns).where(suppressions.c.lifted_at.is_(None), wanted)
-
-
-@cache
-def taking(dialect: str) -> ReturningUpdate[Any]:
-    taken = update(letters).where(among(dialect, letters.c.id, "ids"))
-    raised = {"claim": letters.c.claim + 1, "attempts": letters.c.attempts + 1}
-    taken = taken.values(worker_id=bindparam("worker"), reason="", **raised)
-    return taken.returning(letters.c.id, letters.c.claim)
 
 
 @cache

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from pipeline.domain import Go, Send, Stop
+from pipeline.domain import ForbiddenMove, Go, Send, Stop
 from pipeline.sandbox.mail_rules import Rule
 from pipeline.send.claim import Claimed, claim
 from pipeline.send.run import recover, send
+from pipeline.store import holds, workers
 from pipeline.store import send as store
 from pipeline.store import tables as t
-from pipeline.store import workers
 from pipeline.store.db import Database
 from pipeline.store.lives import Lease
 from tests.seed import wave_of_letters
@@ -80,3 +80,35 @@ def test_a_dot_that_is_committed_while_another_worker_takes_over_is_seen_by_that
                 other.join(0.01)
         other.join()
     assert states(db) == ["uncertain"]
+
+
+def test_no_dot_is_written_of_a_letter_that_a_hold_covers_by_now(db: Database, post: Any) -> None:
+    with post() as p:
+        p.connections = 3
+        wave_of_letters(db, p.clock(), 3)
+        with db.write() as connection:
+            worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
+            run = p.sending(db, None, worker)
+            letters = claim(run, connection, Claimed(), p.clock()).letters
+            held = letters[1]
+            contact = select(t.letters.c.contact_id).where(t.letters.c.id == held.letter_id)
+            scope = holds.Scope(contact_id=connection.execute(contact).scalar_one())
+            holds.hold(connection, scope, "asked", p.clock(), "person:1")
+            lease = Lease(worker, {i: letter.claim for i, letter in run.under_way.items()})
+            free = store.write_dot(connection, [letter.attempt_id for letter in letters], lease, p.clock())
+            dots = connection.execute(select(t.attempts.c.letter_id).where(t.attempts.c.dot_at.is_not(None))).scalars()
+            assert free == set(dots) == {letter.letter_id for letter in letters} - {held.letter_id}
+            assert len(free) == 2
+
+
+def test_a_letter_that_is_under_way_is_claimed_by_nobody_and_none_with_it(db: Database, post: Any) -> None:
+    with post() as p:
+        wave_of_letters(db, p.clock(), 2)
+        with db.write() as connection:
+            worker = workers.register(connection, "test", 1, planner=False, now=p.clock())
+            one, two = connection.execute(select(t.letters.c.id).order_by(t.letters.c.id)).scalars()
+            assert store.claim(connection, [one], worker, p.clock(), "tocsin").claims == {one: 1}
+        for others, error in (([two, one], ForbiddenMove), ([two, 99], LookupError)):
+            with pytest.raises(error), db.write() as connection:
+                store.claim(connection, others, worker, p.clock(), "tocsin")
+        assert states(db) == ["claimed", "approved"]
