@@ -32,7 +32,7 @@ def judge(
     left out.  `judged` collects the contacts of which that is so.  With `lock` nobody else may judge letters to them
     until the transaction ends.
     """
-    closed = store.excluded_ranges(connection, now) + store.suppressed_ranges(connection)
+    closed = store.closed_ranges(connection, now)
     cases = store.cases_of(connection, [due.notice_id for due in found])
     suppressed = store.suppressed(connection, [due.mailbox for due in found], now)
     first = store.first_attempts(connection, [due.id for due in found if due.state is LetterState.DEFERRED])

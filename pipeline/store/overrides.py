@@ -110,14 +110,9 @@ def _same_family(one: Override, address: Address) -> bool:
     return one.first is not None and one.first.version == address.version
 
 
-def rejected_anywhere(connection: Connection, mailboxes: Sequence[str], now: datetime) -> set[str]:
-    """Return those of the mailboxes that must not be written to at all."""
-    query = _rejecting(connection.dialect.name)
-    return set(connection.execute(query, {"mailboxes": list(mailboxes), "now": now}).scalars())
-
-
 @cache  # asked in every round of sending
-def _rejecting(dialect: str) -> Select[Any]:
+def rejecting(dialect: str) -> Select[Any]:
+    """Which of :mailboxes must not be written to at all at the time :now."""
     in_force = _in_force(bindparam("now", type_=Instant()))
     query = select(overrides.c.mailbox).where(in_force, among(dialect, overrides.c.mailbox, "mailboxes"))
     return query.where(overrides.c.verdict == Word.REJECT.value, overrides.c.first_address.is_(None))

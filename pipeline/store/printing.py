@@ -114,7 +114,7 @@ def over(connection: Connection, letter: Unposted, now: datetime) -> set[Target]
 
     A letter of thanks speaks of what is no longer open.
     """
-    ranges = send.excluded_ranges(connection, now) + send.suppressed_ranges(connection)
+    ranges = send.closed_ranges(connection, now)
     query = (
         select(targets.c.address, targets.c.port, targets.c.service, targets.c.topic, cases.c.state, cases.c.exposure)
         .join_from(notice_cases, cases, cases.c.id == notice_cases.c.case_id)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.domain import Address, CaseState, Event, LetterState
 from pipeline.store import events as log
-from pipeline.store import lives, many, overrides
+from pipeline.store import lives, many
 from pipeline.store import send_statements as statements
 from pipeline.store.db import chunks, rows
 from pipeline.store.lives import Lease
@@ -111,6 +111,11 @@ def excluded_ranges(connection: Connection, now: datetime) -> list[tuple[Address
     return [(row.first_address, row.last_address) for row in found]
 
 
+def closed_ranges(connection: Connection, now: datetime) -> list[tuple[Address, Address]]:
+    """Return the address ranges that are excluded now, and those about which nobody is to be written to."""
+    return [(row.first_address, row.last_address) for row in connection.execute(statements.CLOSED, {"now": now})]
+
+
 def within(address: Address, ranges: Sequence[tuple[Address, Address]]) -> bool:
     """True if an address lies in one of the inclusive ranges."""
     number, version = int(address), address.version
@@ -122,13 +127,14 @@ def suppressed(connection: Connection, mailboxes: Sequence[str], now: datetime) 
 
     A mailbox that a person rejected wherever it is named is among them, with the reason `rejected`.
     """
-    found = dict.fromkeys(overrides.rejected_anywhere(connection, mailboxes, now), "rejected")
+    found: dict[str, str] = {}
     by_domain: dict[str, list[str]] = {}
     for mailbox in mailboxes:
         for domain in parents(mailbox):
             by_domain.setdefault(domain, []).append(mailbox)
-    given = {"mailboxes": list(mailboxes), "domains": list(by_domain)}
-    for row in connection.execute(statements.suppressed(connection.dialect.name), given):
+    given = {"mailboxes": list(mailboxes), "domains": list(by_domain), "now": now}
+    rows_found = connection.execute(statements.suppressed(connection.dialect.name), given)
+    for row in sorted(rows_found, key=lambda row: -row.word):  # the reason of a suppression goes before a rejection
         covered = [row.mailbox] if row.mailbox else by_domain[row.domain]
         found.update(dict.fromkeys(covered, row.reason))
     return found

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from pipeline.domain import Address, CaseState, NotFound
 from pipeline.store import overrides as store
-from pipeline.store import resolve, send
+from pipeline.store import resolve, send, stops
 from pipeline.store import tables as t
 from pipeline.store.db import Database, rows
 from pipeline.store.overrides import Said, Word
@@ -108,8 +108,23 @@ def test_a_mailbox_is_rejected_anywhere_only_by_a_word_without_a_range(db: Datab
     say(db, use("c@isp.example"), now)
     with db.read() as connection:
         asked = [f"{name}@isp.example" for name in "abcd"]
-        assert store.rejected_anywhere(connection, asked, now) == {"a@isp.example"}
         assert send.suppressed(connection, asked, now) == {"a@isp.example": "rejected"}
+
+
+def test_a_suppression_gives_its_own_reason_where_a_word_rejects_too(db: Database, now: datetime) -> None:
+    say(db, reject("a@isp.example"), now)
+    say(db, reject("b@other.example"), now)
+    with db.write() as connection:
+        stops.suppress(connection, stops.Place(domain="isp.example"), stops.Reason.ASKED, "", now, "person:1")
+        stops.suppress(connection, stops.Place(mailbox="c@other.example"), stops.Reason.ASKED, "", now, "person:1")
+        asked = ["a@isp.example", "b@other.example", "c@other.example", "d@other.example", "e@sub.isp.example"]
+        found = send.suppressed(connection, asked, now)
+    assert found == {
+        "a@isp.example": "asked",
+        "b@other.example": "rejected",
+        "c@other.example": "asked",
+        "e@sub.isp.example": "asked",
+    }
 
 
 def test_words_around_an_address_are_those_of_its_family_that_touch_the_range(db: Database, now: datetime) -> None:
