@@ -120,7 +120,7 @@ BODIES = select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(bindpa
 def suppressed(dialect: str) -> CompoundSelect[Any]:
     """What closes mailboxes, by the mailbox or the domain; `word` is a person's rejection wherever it is named.
 
-    Three questions, not one with OR: for that SQLite reads the whole table, though the mailbox has an index.
+    Three questions, each with an index; for one with OR SQLite reads the whole table.
     """
     word = literal_column("0", Integer()).label("word")
     columns = select(suppressions.c.mailbox, suppressions.c.domain, suppressions.c.reason, word)

@@ -409,6 +409,7 @@ suppressions = Table(
     CheckConstraint("(first_address IS NULL) = (last_address IS NULL)", name="range"),
     CheckConstraint("mailbox <> '' OR domain <> '' OR first_address IS NOT NULL", name="what"),
     Index(None, "mailbox"),
+    Index(None, "domain"),
 )
 
 # --- campaigns and cases ---------------------------------------------------------------------------------------------
