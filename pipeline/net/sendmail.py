@@ -8,11 +8,11 @@ Reads and writes: nothing; the program does.  Safe to repeat: without a word tha
 Standards: sysexits(3); RFC 1047; RFC 3461 (DSN), as -N, -R and -V of Postfix and Sendmail; RFC 6152 (-B).
 """
 
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -22,7 +22,7 @@ from pipeline.net.handing import handing
 from pipeline.net.smtp_command import problem, xtext
 from pipeline.net.smtp_wire import Reply, cleaned
 
-MOST_SAID = 16_384  # bytes that the program can write; what is more, it cannot
+MOST_SAID = 16_384  # bytes that are read of what the program says
 EXTENSIONS = frozenset({"8bitmime"})  # what a local queue takes: addresses outside ASCII are a matter of its settings
 
 
@@ -94,9 +94,9 @@ def hand(settings: SendmailSettings, send: Send) -> Result:
     if refused is not None:
         return _result(settings, send, refused[0], refused[1], dot=False)
     try:
-        with _letter(send.data) as letter, _scratch() as said:
+        with _letter(send.data) as letter, tempfile.TemporaryFile() as said:
             code = _run(arguments(settings, send), letter, said, settings.timeout)
-            words = os.pread(said.fileno(), MOST_SAID, 0).rstrip(b"\0").decode("utf-8", "replace")
+            words = os.pread(said.fileno(), MOST_SAID, 0).decode("utf-8", "replace")
     except OSError as error:  # before it was started: from then on nothing here raises one
         return _result(settings, send, "connect", Reply(0, "", _told(settings, f"cannot start: {error.strerror}")))
     meaning = CODES.get(code, UNKNOWN) if code is not None else UNKNOWN
@@ -116,6 +116,7 @@ def arguments(settings: SendmailSettings, send: Send) -> list[str]:
 
 def _run(line: list[str], letter: IO[bytes], said: IO[bytes], timeout: float) -> int | None:
     """Return the exit code, below 0 for the signal that ended it, or None if it had to be killed.  Raises OSError."""
+    # What it says goes into a file without an end: a write that is refused, or a pipe that ends with us, could end it, too.
     process = subprocess.Popen(line, stdin=letter, stdout=said, stderr=said, start_new_session=True)
     try:
         return process.wait(timeout)
@@ -127,23 +128,10 @@ def _run(line: list[str], letter: IO[bytes], said: IO[bytes], timeout: float) ->
 
 def _letter(data: bytes) -> IO[bytes]:
     """Return a file without a name that holds the letter, to be read from its beginning."""
-    file = _nameless("letter")
+    file = os.fdopen(os.memfd_create("letter", os.MFD_CLOEXEC), "w+b")
     file.write(data.replace(b"\r\n", b"\n"))  # every line ends with CRLF: `problem` has seen to it
     file.seek(0)  # writes it out as well
     return file
-
-
-def _scratch() -> IO[bytes]:
-    """Return a file for what the program says, which cannot grow: a pipe would end it with us, a plain file fill a disk."""
-    file = _nameless("said")
-    file.truncate(MOST_SAID)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
-    return file
-
-
-def _nameless(name: str) -> IO[bytes]:
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    return os.fdopen(descriptor, "w+b")
 
 
 def _ending(code: int | None, meaning: Meaning, timeout: float) -> str:

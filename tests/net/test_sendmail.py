@@ -23,9 +23,10 @@ place = {place!r}
 while os.path.exists(place + "/wait"):
     time.sleep(0.01)
 data = sys.stdin.buffer.read()
-with open(place + "/part", "wb") as file:
+part = f"{{place}}/part{{os.getpid()}}"
+with open(part, "wb") as file:
     file.write(repr(sys.argv[1:]).encode() + b"\\n" + data)
-os.rename(place + "/part", place + "/got")
+os.rename(part, place + "/got")
 sys.stderr.write(open(place + "/words").read() if os.path.exists(place + "/words") else "")
 sys.stderr.flush()
 sys.exit({code})
