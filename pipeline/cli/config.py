@@ -85,6 +85,9 @@ def present_secrets(loaded: Loaded) -> dict[str, Any]:
     """Return which secrets are set, and none of their values."""
     return {
         **{name: bool(getattr(loaded.secrets, name).get_secret_value()) for name in SECRETS},
+        "mail_passwords": sorted(
+            name for name, word in loaded.secrets.mail_passwords.items() if word.get_secret_value()
+        ),
         "zones": sorted(loaded.secrets.zones),
     }
 
@@ -92,7 +95,8 @@ def present_secrets(loaded: Loaded) -> dict[str, Any]:
 def secret_lines(secrets: Mapping[str, Any]) -> list[str]:
     said = {True: words.text("is set"), False: words.text("is not set")}
     lines = [f"# {name}: {said[secrets[name]]}" for name in SECRETS]
-    return ["", *lines, *(f"# zones.{zone}: {said[True]}" for zone in secrets["zones"])]
+    named = [f"# {table}.{name}: {said[True]}" for table in ("mail_passwords", "zones") for name in secrets[table]]
+    return ["", *lines, *named]
 
 
 def plain(value: Any) -> Any:

@@ -179,4 +179,4 @@ def test_a_key_of_openpgp_is_tried(tocsin: Tocsin, folder: Path) -> None:
 
 
 def test_every_secret_is_said_to_be_set_or_not() -> None:
-    assert {*config.SECRETS, "zones"} == set(SecretSection.model_fields)
+    assert {*config.SECRETS, "mail_passwords", "zones"} == set(SecretSection.model_fields)

@@ -64,10 +64,19 @@ def test_the_environment_wins_and_is_shown(tocsin: Tocsin, monkeypatch: pytest.M
 
 
 def test_secrets_are_never_shown(tocsin: Tocsin, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ("5a" * 32, "hunter2hunter2", "KEY.zone.example", "s3cret", "MC4CAQAwBQYDK2Vw", "pass phrase")
+    secrets = (
+        "5a" * 32,
+        "hunter2hunter2",
+        "KEY.zone.example",
+        "s3cret",
+        "MC4CAQAwBQYDK2Vw",
+        "pass phrase",
+        "east of here",
+    )
     (folder / "credentials.toml").write_text(
         f'master_key = "{secrets[0]}"\nmail_password = "{secrets[1]}"\nzones = {{"zone.example" = "{secrets[2]}"}}\n'
-        f'dkim_ed25519_key = "{secrets[4]}"\npgp_passphrase = "{secrets[5]}"\n',
+        f'dkim_ed25519_key = "{secrets[4]}"\npgp_passphrase = "{secrets[5]}"\n'
+        f'mail_passwords = {{east = "{secrets[6]}", west = ""}}\n',
         encoding="utf-8",
     )
     monkeypatch.setenv("TOCSIN_DATABASE__URL", f"postgresql://tocsin:{secrets[3]}@127.0.0.1:1/tocsin")
@@ -77,7 +86,7 @@ def test_secrets_are_never_shown(tocsin: Tocsin, folder: Path, monkeypatch: pyte
     shown = tocsin("config", "show", "--json").data
     there = dict.fromkeys(("master_key", "mail_password", "dkim_ed25519_key", "pgp_passphrase"), True)
     gone = dict.fromkeys(("dkim_rsa_key", "pgp_key"), False)
-    assert shown["secrets"] == {**there, **gone, "zones": ["zone.example"]}
+    assert shown["secrets"] == {**there, **gone, "mail_passwords": ["east"], "zones": ["zone.example"]}
     assert "postgresql://tocsin:***@" in shown["settings"]["database"]["url"]
 
 
