@@ -138,8 +138,8 @@ written_on = 2026-02-01
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [
-        ('status = "alive"', 'status = "asleep"', "status is 'asleep'"),
-        ('status = "alive"', 'status = "alive"\ndecode = "octal"', "decode is 'octal'"),
+        ('status = "alive"', 'status = "asleep"', "status cannot be 'asleep'"),
+        ('status = "alive"', 'status = "alive"\ndecode = "octal"', "decode cannot be 'octal'"),
         ('status = "alive"', 'status = "alive"\nfamilies = [5]', "families is"),
         ('status = "alive"', 'status = "alive"\nspeed = 5', r"speed is not known"),
         ('status = "alive"', 'status = "alive"\nrate = 5', r"rate is not a float"),
