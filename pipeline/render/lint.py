@@ -7,6 +7,7 @@ whether it can be written for every notice in lint_samples.py; a campaign's sett
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from jinja2 import nodes
 
@@ -26,6 +27,15 @@ Trees = Mapping[str, nodes.Template]
 
 def check(sources: Mapping[str, str]) -> list[Problem]:
     """Return what is wrong with a letter's sources (named as in letter.py); an empty list if nothing is."""
+    return list(_checked(tuple(sources.items())))
+
+
+@lru_cache(maxsize=16)  # a letter takes most of a second, and approving, importing and the checklist ask again
+def _checked(items: tuple[tuple[str, str], ...]) -> tuple[Problem, ...]:
+    return tuple(_check(dict(items)))
+
+
+def _check(sources: Mapping[str, str]) -> list[Problem]:
     missing = [name for name in (front.NAME, front.TOPICS) if name not in sources]
     if missing:
         return [Problem(name, "unreadable", "it is missing") for name in missing]

@@ -15,6 +15,16 @@ def test_a_shipped_letter_has_no_problem(kind: str) -> None:
     assert lint.check(sources(kind)) == []
 
 
+def test_what_is_done_to_a_list_of_problems_changes_no_later_answer() -> None:
+    given = sources("first")
+    del given["fr.po"]
+    found = lint.check(given)
+    assert found
+    said = list(found)
+    found.clear()
+    assert lint.check(given) == said
+
+
 def test_every_shipped_source_is_used_by_a_letter() -> None:
     assert lint.unused(map(sources, KINDS)) == []
     assert lint.unused([{**sources(kind), "more.en.txt.j2": "More."} for kind in KINDS]) == [
