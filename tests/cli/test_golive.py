@@ -47,9 +47,13 @@ class Page(BaseHTTPRequestHandler):
         pass
 
 
+class Pages(ThreadingHTTPServer):
+    request_queue_size = 64  # all links are asked at once: who finds the queue full comes again a second later
+
+
 @pytest.fixture
 def pages() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server = Pages(("127.0.0.1", 0), Page)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
