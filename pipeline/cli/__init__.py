@@ -7,8 +7,10 @@ which says what, why and what next, and gives the exit code (docs/reference/exit
 
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,7 +20,8 @@ import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from pipeline.cli import failures, words
-from pipeline.cli.command import Given, Group, said
+from pipeline.cli.command import Given, Group, Sleep, real_time, said
+from pipeline.domain import Clock
 
 COMPLETION = "_TOCSIN_COMPLETE"  # set by the shell's completion script
 
@@ -130,10 +133,17 @@ class Root(Group):
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         return [CompletionItem(name, help=words.text(COMMANDS[name][1])) for name in names]
 
-    def main(self, args: Sequence[str] | None = None, *_more: Any, **_extra: Any) -> NoReturn:
-        """Run one command line and leave with its exit code."""
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        *_more: Any,
+        clock: Clock = real_time,
+        sleep: Sleep = time.sleep,
+        **_extra: Any,
+    ) -> NoReturn:
+        """Run one command line, by the clock that it is given, and leave with its exit code."""
         argv = list(sys.argv[1:] if args is None else args)
-        given = Given.scan(argv, os.environ)
+        given = replace(Given.scan(argv, os.environ), clock=clock, sleep=sleep)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")  # what a terminal cannot show is no reason to fail

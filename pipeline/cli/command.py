@@ -1,12 +1,15 @@
 """Commands and groups that share their options and speak the reader's language.
 
 Every command takes --config, --lang, --json, --yes, --as and --debug, wherever they stand on the line; what they said is
-the `Given` of the run.  Use `option` and `argument` from here, so that help texts and metavars are translated.
+the `Given` of the run, with the clock that it goes by.  Use `option` and `argument` from here, so that help texts and
+metavars are translated.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from inspect import cleandoc
 from itertools import zip_longest
 from pathlib import Path
@@ -15,19 +18,28 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.cli import words
+from pipeline.domain import Clock
 
 F = TypeVar("F", bound=Callable[..., Any])
+Sleep = Callable[[float], None]  # waits so many seconds
+
+
+def real_time() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)
 
 
 @dataclass
 class Given:
-    """What the shared options said."""
+    """What the shared options said, and the time that the run goes by."""
 
     config: Path = Path("config.toml")
     json: bool = False
     yes: bool = False
     acting_as: str = ""
     debug: bool = False
+    clock: Clock = real_time
+    sleep: Sleep = time.sleep
 
     @classmethod
     def scan(cls, argv: Sequence[str], environment: Mapping[str, str]) -> "Given":
@@ -51,7 +63,7 @@ def said(argv: Sequence[str], name: str) -> str:
 
 
 def given() -> Given:
-    """Return what the shared options of this run said."""
+    """Return what the shared options of this run said, and its clock.  In the run's own thread only."""
     return click.get_current_context().ensure_object(Given)
 
 

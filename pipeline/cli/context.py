@@ -1,7 +1,7 @@
 """What a command works with: the settings, the database, the clock, and who acts.
 
-Reads: config.toml, the credential file, the environment, the system's user.  This is the only place that picks the real
-clock.  With `sandbox = true` the process cannot reach anything but loopback from here on.
+Reads: config.toml, the credential file, the environment, the system's user.  With `sandbox = true` the process cannot
+reach anything but loopback from here on.
 """
 
 import getpass
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
@@ -35,8 +35,8 @@ class Ground:
 
 
 def clock() -> datetime:
-    """The real time."""
-    return datetime.now(UTC)
+    """The time now, by the clock of this run; what runs in another thread is handed `given().clock`."""
+    return given().clock()
 
 
 def settings() -> config.Loaded:

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import show, words
-from pipeline.cli.command import Command, argument, option
+from pipeline.cli.command import Command, argument, given, option
 from pipeline.cli.context import clock
 from pipeline.cli.sandbox import wait_for_the_end
 from pipeline.domain import RefusedBySafety, TocsinError
@@ -52,7 +52,7 @@ def demo(folder: Path | None, serve: bool) -> None:
     folder = folder or Path("demo")
     began = time.monotonic()
     _make(folder)
-    with in_thread(town.serve(scenario.load(HERE), folder / "mail", clock)) as running:
+    with in_thread(town.serve(scenario.load(HERE), folder / "mail", given().clock)) as running:
         settings = tomllib.loads((HERE / "settings.toml").read_text(encoding="utf-8"))
         hits = tuple(HERE / "hits" / name for names in FEEDS.values() for name in names)
         installation.write(folder, installation.merged(settings, running.settings()), hits, clock())

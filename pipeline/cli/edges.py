@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from pipeline.cli import relays, show, words
+from pipeline.cli.command import given
 from pipeline.cli.context import Ground, clock
 from pipeline.cli.pacing import pace_settings
 from pipeline.config import Loaded
@@ -102,7 +103,7 @@ def _registries(ground: Ground, url: str) -> Mapping[str, Any]:
         known = bootstrap.kept(connection, url, clock())
     if known is not None:
         return known
-    document = rdap.fetch_json(url, _http(ground.loaded), clock)
+    document = rdap.fetch_json(url, _http(ground.loaded), given().clock)
     answer, value = document.answer, document.value
     if answer.failure is None and isinstance(value, dict) and isinstance(value.get("services"), list):
         with ground.db.write() as connection:
@@ -122,19 +123,19 @@ def _registries(ground: Ground, url: str) -> Mapping[str, Any]:
 
 
 def rdap_edge(loaded: Loaded) -> Edge[RdapQuestion, RdapReply]:
-    return rdap.edge(_http(loaded), clock)
+    return rdap.edge(_http(loaded), given().clock)
 
 
 def whois_edge(loaded: Loaded) -> Edge[WhoisQuestion, WhoisReply]:
     settings = loaded.settings.whois
     return whois.edge(
         WhoisSettings(timeout=settings.timeout.total_seconds(), allow_loopback=loaded.settings.rdap.allow_loopback),
-        clock,
+        given().clock,
     )
 
 
 def names_edge(loaded: Loaded) -> Edge[NameQuestion, NameReply]:
-    return names.edge(dns_settings(loaded), clock)
+    return names.edge(dns_settings(loaded), given().clock)
 
 
 def resolve_settings(loaded: Loaded) -> ResolveSettings:

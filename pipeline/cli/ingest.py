@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipeline.cli import edges, show, words
-from pipeline.cli.command import Command, argument, option
+from pipeline.cli.command import Command, argument, given, option
 from pipeline.cli.context import clock
 from pipeline.cli.states import said
 from pipeline.cli.work import Bench, at_work
@@ -71,7 +71,7 @@ def one(bench: Bench, file: Path, feed: str) -> IngestResult:
         found,
         edges.known_topics(loaded),
         worker_id=bench.worker_id,
-        clock=clock,
+        clock=given().clock,
         progress=bench.progress,
         by=bench.ground.by(),
         allow_documentation=loaded.settings.sandbox,

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.cli import context, show, words
+from pipeline.cli import show, words
+from pipeline.cli.command import given
 from pipeline.cli.work import at_work
 from pipeline.render import paper, print_queue
 from pipeline.render.paper import Size
@@ -14,7 +15,7 @@ def print_letters(folder: Path, size: Size) -> None:
     """Print what is due into a folder, and say how many letters could not be printed, and why."""
     paper.require()
     with at_work() as bench:
-        press = Press(bench.ground.db, folder, size, context.clock, bench.ground.by())
+        press = Press(bench.ground.db, folder, size, given().clock, bench.ground.by())
         done = print_queue.print_letters(press, bench.progress)
     data = {"printed": done.printed, "not_printed": dict(done.not_printed), "folder": str(folder)}
     show.emit(data, lambda: _told(done, folder))

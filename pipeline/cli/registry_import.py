@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from pipeline.cli import show, words
-from pipeline.cli.command import Command, argument, option
-from pipeline.cli.context import clock
+from pipeline.cli.command import Command, argument, given, option
 from pipeline.cli.work import Bench, at_work
 from pipeline.domain import TocsinError
 from pipeline.resolve.dumps import REGISTRIES, ImportResult, import_dump
@@ -64,7 +63,7 @@ def _one(bench: Bench, file: Path, registry: str) -> ImportResult:
         file,
         registry,
         worker_id=bench.worker_id,
-        clock=clock,
+        clock=given().clock,
         progress=bench.progress,
         by=bench.ground.by(),
     )

@@ -107,7 +107,8 @@ def import_(
     if follow and (files[-1] == STDIN or year is not None):
         raise click.UsageError(words.text("--follow reads a file that is written now: neither stdin nor --year fits"))
     with context.opened() as ground, stoppable(), progress() as tell:
-        importing = Importing(ground.db, edges.keys(ground.loaded), clock, ground.by(), lambda: time.sleep(PAUSE))
+        run = given()
+        importing = Importing(ground.db, edges.keys(ground.loaded), run.clock, ground.by(), lambda: run.sleep(PAUSE))
         reading = Reading(importing, tell, zone, year, own)
         with reading.told(ground):
             for file in relay_file.in_order([*files[:-1]] if follow else [*files]):
@@ -155,7 +156,8 @@ class Reading:
             before = store.place(connection, host, path)
         for lines, there in relay_file.follow(file, before, _wait):
             reader.calendar.until = clock()
-            self.importing.take(reader, lines, keep_place(host, path, there, clock) if there is not None else None)
+            kept = keep_place(host, path, there, given().clock) if there is not None else None
+            self.importing.take(reader, lines, kept)
             self._count(reader)
 
     def _reader(self, until: datetime) -> Reader:
@@ -218,7 +220,7 @@ class Reading:
 
 
 def _wait() -> bool:
-    time.sleep(POLL)
+    given().sleep(POLL)
     return True
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import show, words
-from pipeline.cli.command import Command, option
-from pipeline.cli.context import clock
+from pipeline.cli.command import Command, given, option
 from pipeline.net import guard
 from pipeline.sandbox import installation, scenario, town
 from pipeline.sandbox.thread import in_thread
@@ -29,7 +28,7 @@ def sandbox(where: Path, folder: Path) -> None:
     guard.install()
     found = scenario.load(where)
     folder.mkdir(parents=True, exist_ok=True)
-    with in_thread(town.serve(found, folder / "mail", clock)) as running:
+    with in_thread(town.serve(found, folder / "mail", given().clock)) as running:
         settings = running.settings()
         show.emit({"settings": settings}, lambda: installation.config_text(settings).splitlines())
         show.note(words.text("The sandbox is running; Ctrl-C ends it."))

@@ -8,7 +8,7 @@ import click
 
 from pipeline import config
 from pipeline.cli import contact_report, context, edges, printing, show, words, work
-from pipeline.cli.command import Command, argument, option
+from pipeline.cli.command import Command, argument, given, option
 from pipeline.cli.work import Bench, at_work
 from pipeline.engine import Stage, until_done
 from pipeline.ingest.run import apply_accepted
@@ -119,7 +119,7 @@ def _stages(bench: Bench, told: dict[str, Any], patience: timedelta) -> list[Sta
             bench.ground.db,
             edges.known_topics(bench.ground.loaded),
             worker_id=bench.worker_id,
-            clock=context.clock,
+            clock=given().clock,
             progress=bench.progress,
         )
         for campaign in found:

@@ -4,7 +4,6 @@ Reads only.  With --watch it is counted again every two seconds, each time in a 
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -61,7 +60,7 @@ def status(campaign: str, watch: bool, prometheus: bool) -> None:
         if prometheus:
             _measure(ground, campaign)
         elif watch:
-            watching(lambda: _show(ground, campaign, guard, again=True), time.sleep)
+            watching(lambda: _show(ground, campaign, guard, again=True), given().sleep)
         else:
             _show(ground, campaign, guard, again=False)
 

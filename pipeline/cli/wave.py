@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli import context, edges, show, words
-from pipeline.cli.command import Group, argument, option
+from pipeline.cli.command import Group, argument, given, option
 from pipeline.cli.progress import length
 from pipeline.cli.states import said
 from pipeline.cli.work import at_work
@@ -54,7 +54,7 @@ def plan(name: str, most: int, others: bool) -> None:
             campaign.minimum_level,
             edges.plan_settings(ground.loaded, most),
             edges.keys(ground.loaded),
-            clock=context.clock,
+            clock=given().clock,
             by=ground.by(),
             kind=OTHERS if others else FIRST,
         )

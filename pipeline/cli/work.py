@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.audit.limits import is_limit, limit_said
 from pipeline.audit.seal import seal
 from pipeline.cli import approvals, dkim, edges, relays, show, words
+from pipeline.cli.command import given
 from pipeline.cli.context import Ground, clock, opened
 from pipeline.cli.progress import Shown, progress
 from pipeline.cli.saying import spoken
@@ -55,7 +56,7 @@ class Bench:
 @contextmanager
 def at_work() -> Iterator[Bench]:
     """Open the installation and be a worker for the block; Ctrl-C and SIGTERM end it as a stage ends, state saved."""
-    with opened() as ground, stoppable() as stop, working(ground.db, clock) as worker_id, progress() as tell:
+    with opened() as ground, stoppable() as stop, working(ground.db, given().clock) as worker_id, progress() as tell:
         yield Bench(ground, worker_id, tell, stop.unbroken)
 
 
@@ -75,7 +76,7 @@ def resolve(bench: Bench, patience: timedelta) -> Resolved:
             settings=edges.resolve_settings(loaded),
             worth=Worth(bench.ground),
             worker_id=bench.worker_id,
-            clock=clock,
+            clock=given().clock,
             progress=bench.progress,
         )
         return resolve_stage(run)
@@ -120,7 +121,7 @@ def verify(bench: Bench) -> int:
             zones=uses,
             unhealthy=edges.unhealthy(loaded, uses),
             worker_id=bench.worker_id,
-            clock=clock,
+            clock=given().clock,
             progress=bench.progress,
         )
         return verify_stage(run)
@@ -133,7 +134,7 @@ def render(bench: Bench) -> int:
         bench.ground.db,
         edges.keys(loaded),
         worker_id=bench.worker_id,
-        clock=clock,
+        clock=given().clock,
         progress=bench.progress,
         sign=edges.pgp_signer(loaded),
     )
@@ -145,7 +146,7 @@ def send(bench: Bench) -> Outcome:
     with bench.ground.db.read() as connection:
         if not waves.any_left(connection):
             return Outcome({}, 0)
-    seal(bench.ground.db, clock)  # so that the first letters, too, carry a head over all that led to them
+    seal(bench.ground.db, given().clock)  # so that the first letters, too, carry a head over all that led to them
     with ExitStack() as stack:
         wire = stack.enter_context(relays.edge(loaded))
         asks = edges.asks_for_mail_servers(loaded)
@@ -155,7 +156,7 @@ def send(bench: Bench) -> Outcome:
             settings=edges.send_settings(loaded),
             keys=edges.keys(loaded),
             worker_id=bench.worker_id,
-            clock=clock,
+            clock=given().clock,
             progress=bench.progress,
             approved=approvals.Guard(loaded),
             rewrite=partial(render_stage.rewrite, sign=edges.pgp_signer(loaded)),

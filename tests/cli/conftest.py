@@ -1,14 +1,18 @@
 """The command run in this process, as a person would run it, on an installation of the test's own."""
 
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pipeline import cli
 from pipeline.cli import words
+from pipeline.cli.command import Sleep, real_time
+from pipeline.domain import Clock
 from pipeline.store.db import Database
 from tests.ran import Ran
 
@@ -21,7 +25,21 @@ observed = "received"
 """
 
 
-Tocsin = Callable[..., Ran]
+@dataclass
+class Tocsin:
+    """Runs the command: tocsin("feed", "list") -> Ran, by the real time or by a test's own clock."""
+
+    clock: Clock = real_time
+    sleep: Sleep = time.sleep
+
+    def __call__(self, *arguments: object, stdin: str | None = None) -> Ran:
+        result = self.result(*arguments, stdin=stdin)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    def result(self, *arguments: object, stdin: str | None = None) -> Result:
+        """Return what click says of a run, with its bytes."""
+        line = [str(argument) for argument in arguments]
+        return CliRunner().invoke(cli.root, line, input=stdin, clock=self.clock, sleep=self.sleep)
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +73,6 @@ def installed(folder: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def tocsin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tocsin:
-    """Run the command on that installation: tocsin("feed", "list") -> Ran."""
+    """The command, on that installation."""
     monkeypatch.chdir(folder)
-
-    def run(*arguments: object, stdin: str | None = None) -> Ran:
-        result = CliRunner().invoke(cli.root, [str(argument) for argument in arguments], input=stdin)
-        return Ran(result.exit_code, result.stdout, result.stderr)
-
-    return run
+    return Tocsin()

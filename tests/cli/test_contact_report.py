@@ -8,11 +8,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import update
 
-from pipeline import cli
-from pipeline.cli import context
 from pipeline.config_text import example
 from pipeline.store import bootstrap
 from pipeline.store import tables as t
@@ -26,8 +23,8 @@ ANSWER = b'{"objectClassName": "ip network", "name": "\xc3\x89"}\r\n'
 
 
 @pytest.fixture
-def db(folder: Path, installed: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Database:
-    monkeypatch.setattr(context, "clock", lambda: now + timedelta(days=2))
+def db(folder: Path, installed: Database, tocsin: Tocsin, now: datetime) -> Database:
+    tocsin.clock = lambda: now + timedelta(days=2)
     settings = f'sandbox = true\n[rdap]\nbootstrap_v4 = "{IANA}"\n'
     (folder / "config.toml").write_text(settings, encoding="utf-8")
     return installed
@@ -90,7 +87,7 @@ def test_json_holds_everything(tocsin: Tocsin) -> None:
 
 
 def test_an_answer_is_printed_as_it_came(tocsin: Tocsin, answer: int) -> None:
-    result = CliRunner().invoke(cli.root, ["resolve", "--explain", str(ADDRESS), "--answer", str(answer)])
+    result = tocsin.result("resolve", "--explain", ADDRESS, "--answer", answer)
     assert result.stdout_bytes == ANSWER
     data = tocsin("resolve", "--explain", ADDRESS, "--answer", answer, "--json").data
     assert base64.b64decode(data["base64"]) == ANSWER

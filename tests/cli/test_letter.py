@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from pipeline.cli import context
 from pipeline.domain import Connected, LetterState, Said
 from pipeline.store import connections, holds
 from pipeline.store import tables as t
@@ -26,9 +25,9 @@ def made(db: Database, now: datetime) -> World:
 
 
 @pytest.fixture(autouse=True)
-def in_a_day(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
+def in_a_day(tocsin: Tocsin, now: datetime) -> datetime:
     """Every command runs a day after the story."""
-    monkeypatch.setattr(context, "clock", lambda: now + timedelta(days=1))
+    tocsin.clock = lambda: now + timedelta(days=1)
     return now + timedelta(days=1)
 
 

@@ -7,7 +7,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, update
 
 from pipeline.audit.seal import seal
-from pipeline.cli import context
 from pipeline.domain import LetterState
 from pipeline.store import holds, workers
 from pipeline.store import tables as t
@@ -26,8 +25,8 @@ def db(installed: Database) -> Database:
 
 
 @pytest.fixture(autouse=True)
-def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "clock", lambda: NOW)
+def at_noon(tocsin: Tocsin) -> None:
+    tocsin.clock = lambda: NOW
 
 
 def read(tocsin: Tocsin, *options: str) -> Values:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import update
 
 from pipeline import cli
 from pipeline.audit import explain, waits
-from pipeline.cli import context
 from pipeline.cli.status import watching
 from pipeline.domain import LetterState
 from pipeline.store import budgets, holds, overrides, preferences
@@ -39,16 +37,16 @@ def made(db: Database, now: datetime) -> World:
 
 
 @pytest.fixture(autouse=True)
-def in_thirty_days(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
+def in_thirty_days(tocsin: Tocsin, now: datetime) -> datetime:
     """Every command runs thirty days after the story."""
     later = now + timedelta(days=30)
-    monkeypatch.setattr(context, "clock", lambda: later)
+    tocsin.clock = lambda: later
     return later
 
 
-def printed(*arguments: str) -> bytes:
+def printed(tocsin: Tocsin, *arguments: str) -> bytes:
     """Return what a run printed to stdout, to the byte."""
-    result = CliRunner().invoke(cli.root, arguments)
+    result = tocsin.result(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout_bytes
 
@@ -94,8 +92,8 @@ def test_what_is_no_question_is_wrong_usage(tocsin: Tocsin, question: str) -> No
 
 def test_a_letters_bytes_are_printed_unchanged(tocsin: Tocsin, made: World) -> None:
     assert tocsin("who", made.reference).code == 0
-    assert printed("who", made.reference, "--letter") == HEAD + made.body
-    assert printed("who", str(ADDRESS), "--letter", "1") == HEAD + made.body
+    assert printed(tocsin, "who", made.reference, "--letter") == HEAD + made.body
+    assert printed(tocsin, "who", str(ADDRESS), "--letter", "1") == HEAD + made.body
     data = tocsin("who", made.message_id, "--letter", "1", "--json").data
     assert base64.b64decode(data["base64"]) == HEAD + made.body
     assert data["sha256"] == hashlib.sha256(HEAD + made.body).hexdigest()
@@ -113,7 +111,7 @@ def test_of_several_letters_one_is_named_by_its_place(tocsin: Tocsin, db: Databa
     assert ran.code == 2
     assert "1  2026-03-01T15:00:00Z  Letter 1 to Abuse@isp.example" in ran.err
     assert "--letter 1 to --letter 2" in ran.err
-    assert printed("who", str(ADDRESS), "--letter", "2") == second.body
+    assert printed(tocsin, "who", str(ADDRESS), "--letter", "2") == second.body
     assert tocsin("who", ADDRESS, "--letter", "3").code == 2
     assert tocsin("who", "noc@isp.example", "--letter").code == 2
 

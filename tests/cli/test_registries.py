@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import update
 
 from pipeline import config
-from pipeline.cli import context, edges
-from pipeline.cli.command import Command, Given
+from pipeline.cli import edges
+from pipeline.cli.command import Command, Given, real_time
 from pipeline.cli.context import Ground
 from pipeline.domain import Clock, TryAgain
 from pipeline.sandbox import rdap_server
@@ -55,7 +55,7 @@ FILES = {"v4": "ipv4", "v6": "ipv6", "asn": "asn"}
 
 @pytest.fixture
 def clock() -> Clock:
-    return context.clock
+    return real_time
 
 
 def test_the_lists_are_fetched_once_and_kept(db: Database, tmp_path: Path, clock: Clock) -> None:

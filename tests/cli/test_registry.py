@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from pipeline.cli import context
 from pipeline.domain import Address
 from pipeline.store import bootstrap, budgets
 from pipeline.store import tables as t
@@ -44,9 +43,9 @@ WAITING: list[Address] = [
 
 
 @pytest.fixture
-def db(folder: Path, installed: Database, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Database:
+def db(folder: Path, installed: Database, tocsin: Tocsin, now: datetime) -> Database:
     """An installation where six addresses wait."""
-    monkeypatch.setattr(context, "clock", lambda: now)
+    tocsin.clock = lambda: now
     (folder / "config.toml").write_text(SETTINGS, encoding="utf-8")
     cases.cases(installed, now - HOUR, cases.campaign(installed, now), WAITING)
     return installed

@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from pipeline.cli import context
+from pipeline.cli.command import real_time
 from pipeline.resolve import dumps
 from pipeline.resolve.scope import ScopeCaps
 from pipeline.store.db import Database
@@ -41,7 +41,7 @@ def test_files_are_imported_and_answer_for_their_networks(tocsin: Tocsin, folder
     )
     db = Database(f"sqlite:///{folder / 'tocsin.db'}")
     with db.read() as connection:
-        now, address = context.clock(), ip_address("192.0.2.7")
+        now, address = real_time(), ip_address("192.0.2.7")
         found = dumps.answers(connection, [address], now, ScopeCaps(), timedelta(days=30))
     db.close()
     assert [one.mailbox for one in found[address].usable] == ["abuse@isp.example"]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import relay_log
 from pipeline.domain import Event
 from pipeline.store import lives
 from pipeline.store import relay_log as store
@@ -82,16 +81,16 @@ def test_what_cannot_be_read_is_said(tocsin: Tocsin, log: Path, options: tuple[s
 
 
 def test_a_log_that_is_followed_goes_on_where_it_was_after_an_end(
-    tocsin: Tocsin, log: Path, installed: Database, monkeypatch: pytest.MonkeyPatch
+    tocsin: Tocsin, log: Path, installed: Database
 ) -> None:
     lines = LOG.splitlines(keepends=True)
     log.write_text(lines[0], encoding="utf-8")
 
-    def ended() -> bool:
+    def ended(_seconds: float) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("it was not stopped")
 
-    monkeypatch.setattr(relay_log, "_wait", ended)
+    tocsin.sleep = ended
     first = tocsin("relay-log", "import", log, "--zone", "UTC", "--follow")
     assert (first.code, first.out.splitlines()[0]) == (
         130,

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, time, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import click
 import pytest
 
-from pipeline import config
+from pipeline import cli, config
 from pipeline.cli import edges, words, work
+from pipeline.cli.command import Given
 from pipeline.data.quiet_days import QuietDays
 from pipeline.send.run import Outcome
 from pipeline.send.windows import ALWAYS, WindowRules
@@ -62,8 +64,9 @@ def test_as_shipped_letters_may_leave_at_any_time(tmp_path: Path) -> None:
 def test_a_run_says_that_the_rest_waits_for_working_hours(language: str, sentence: str) -> None:
     words.use(language)
     at = datetime.now(UTC) + LATER
-    assert any(line.startswith(sentence) for line in work.sent(Outcome({}, 3, at, WINDOW)))
-    assert not any(line.startswith(sentence) for line in work.sent(Outcome({}, 3, at, "4.2.2")))
+    with click.Context(cli.root, obj=Given()):
+        assert any(line.startswith(sentence) for line in work.sent(Outcome({}, 3, at, WINDOW)))
+        assert not any(line.startswith(sentence) for line in work.sent(Outcome({}, 3, at, "4.2.2")))
 
 
 @pytest.mark.parametrize(
