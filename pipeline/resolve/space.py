@@ -31,6 +31,9 @@ class SpecialRange:
     source: str  # which registry, and the RFC that the entry rests on
 
 
+Table = tuple[SpecialRange, ...]  # of one address family, narrowest first
+
+
 def lookup_address(address: Address, *, allow_documentation: bool = False) -> tuple[Address | None, str]:
     """Return (the address to ask a registry about, ""), or (None, why nobody is to be asked).
 
@@ -57,13 +60,13 @@ def embedded_ipv4(address: Address) -> IPv4Address | None:
     return address.teredo[1] if address.teredo is not None else None
 
 
-def special_purpose(address: Address) -> str:
+def special_purpose(address: Address, table: Table | None = None) -> str:
     """Return why the address is special-purpose ("private", "multicast", ...), or "" where it is not.
 
     Our own table decides; what it does not list is put to ipwhois as a second opinion, which knows no CGNAT, AS112 or
-    3fff::/20 but is right wherever it says that a range is defined.
+    3fff::/20 but is right wherever it says that a range is defined.  `table`: another one of the address's family.
     """
-    row = special_range(address)
+    row = special_range(address, table)
     if row is not None:
         return row.reason
     number = int(address)
@@ -71,10 +74,11 @@ def special_purpose(address: Address) -> str:
     return _second_opinion(address.version, number >> width << width)
 
 
-def special_range(address: Address) -> SpecialRange | None:
+def special_range(address: Address, table: Table | None = None) -> SpecialRange | None:
     """Return the narrowest special-purpose range around the address, or None."""
+    rows = ranges(address.version) if table is None else table
     number = int(address)
-    return next((row for row in ranges(address.version) if row.first <= number <= row.last), None)
+    return next((row for row in rows if row.first <= number <= row.last), None)
 
 
 def carrier(address: Address) -> str:
@@ -94,7 +98,7 @@ def _second_opinion(version: int, number: int) -> str:
 
 
 @functools.cache
-def ranges(version: int) -> tuple[SpecialRange, ...]:
+def ranges(version: int) -> Table:
     """Return the rows of one address family, narrowest first, so that the most specific reason is found."""
     text = resources.files("pipeline").joinpath("data/special_purpose.csv").read_text(encoding="utf-8")
     rows = []

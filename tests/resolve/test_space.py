@@ -108,10 +108,9 @@ def test_allowing_documentation_space_allows_nothing_else() -> None:
     assert lookup_address(ip_address("10.0.0.1"), allow_documentation=True) == (None, "private")
 
 
-def test_what_only_the_second_opinion_knows_is_still_special(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.resolve.space.ranges", lambda version: ())
-    assert special_purpose(ip_address("10.9.8.7")) == "private-use-networks"
-    assert special_purpose(ip_address("9.9.9.9")) == ""
+def test_what_only_the_second_opinion_knows_is_still_special() -> None:
+    assert special_purpose(ip_address("10.9.8.7"), table=()) == "private-use-networks"
+    assert special_purpose(ip_address("9.9.9.9"), table=()) == ""
 
 
 @pytest.mark.parametrize(
