@@ -75,12 +75,16 @@ def plan(
     progress: Progress,
     *,
     go_on: bool = False,
+    size: int = store.PAGE,
 ) -> SendPlan:
-    """Return the plan of a wave, judged as of now; `go_on`: as if a person let it go on after its first letters."""
+    """Return the plan of a wave, judged as of now; `go_on`: as if a person let it go on after its first letters.
+
+    `size` letters are looked at together.
+    """
     pauses = brakes.pausing(connection, wave["id"]) if go_on else ()
     made = SendPlan(go_on=go_on, waits_after=_waits_after(connection, wave["id"], settings))
     judged, total, done = set[int](), store.to_go_count(connection, wave["id"]), 0
-    for page in store.to_go(connection, wave["id"], now, pauses):
+    for page in store.to_go(connection, wave["id"], now, pauses, size):
         free = [one for one in page if not one.held]
         decisions = judge(connection, {wave["id"]: wave}, [one.due for one in free], settings, now, judged, lock=False)
         decided = {due.id: decision for due, decision in decisions}

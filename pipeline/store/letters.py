@@ -37,8 +37,10 @@ def to_go_count(connection: Connection, wave_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def to_go(connection: Connection, wave_id: int, now: datetime, but: Collection[int] = ()) -> Iterator[list[ToGo]]:
-    """Yield the letters of a wave that are still to go, by their ids, a page at a time; nothing is locked.
+def to_go(
+    connection: Connection, wave_id: int, now: datetime, but: Collection[int] = (), size: int = PAGE
+) -> Iterator[list[ToGo]]:
+    """Yield the letters of a wave that are still to go, by their ids, a page of `size` at a time; nothing is locked.
 
     Holds with an id in `but` are left aside.
     """
@@ -51,7 +53,7 @@ def to_go(connection: Connection, wave_id: int, now: datetime, but: Collection[i
         .join(contacts, contacts.c.id == letters.c.contact_id)
         .where(letters.c.wave_id == wave_id, letters.c.state.in_(DUE))
         .order_by(letters.c.id)
-        .limit(PAGE)
+        .limit(size)
     )
     last = 0
     while page := rows(connection, query.where(letters.c.id > last)):
