@@ -120,10 +120,13 @@ def test_what_is_settled_says_which_question_it_rests_on() -> None:
     assert beside.steps[candidate.step].question == SEARCH
 
 
-def test_not_more_parts_than_a_bound_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST_PARTS", 1)
-    one = told({ASKED: WIDE, SEARCH: listed(WIDE, *below("192.0.2.16/28", "192.0.2.48/28"))})
-    assert len(settled(one)) == 3  # of three networks one part each
+def test_not_more_parts_than_a_bound_are_remembered() -> None:
+    wide = of("2001:db8::/32", "abuse@wide.example", **OFFERS)
+    for gaps, remembered in ((5, 5), (search.MOST_PARTS + 6, search.MOST_PARTS)):
+        every_other = [of(f"2001:db8:{2 * place + 1:x}::/48") for place in range(gaps)]
+        found = listed(wide, *every_other)
+        answers = {ip("2001:db8::1"): wide, f"{RIPE}ips/rirSearch1/rdap-bottom/2001:db8::/32": found}
+        assert len(told(answers, "2001:db8::1", caps=ScopeCaps()).found.beside) == remembered
 
 
 def test_mail_domains_below_are_asked_about_once_and_those_without_mail_settle_nothing() -> None:
