@@ -16,7 +16,7 @@ def test_a_shipped_letter_has_no_problem(kind: str) -> None:
 
 
 def test_what_is_done_to_a_list_of_problems_changes_no_later_answer() -> None:
-    given = sources("first")
+    given = {**sources("first")}
     del given["fr.po"]
     found = lint.check(given)
     assert found
