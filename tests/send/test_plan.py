@@ -84,7 +84,9 @@ def test_of_letters_to_a_contact_that_wants_few_the_first_goes(db: Database, now
 def test_many_letters_are_looked_at_page_by_page(db: Database, now: datetime) -> None:
     wave, told = wave_of_letters(db, now, 5), []
     with db.read() as connection:
-        by_page = plan(connection, waves.by_id(connection, wave), SETTINGS, now, lambda *said: told.append(said), size=2)
+        by_page = plan(
+            connection, waves.by_id(connection, wave), SETTINGS, now, lambda *said: told.append(said), size=2
+        )
     assert told == [("letters put to the gate", done, 5) for done in (2, 4, 5)]
     assert by_page.sha256 == planned(db, wave, now).sha256
 
