@@ -4,18 +4,33 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
 from sqlalchemy import Connection, Table, insert
 
 from pipeline.domain import CaseState, ContactState, Exposure, LetterState, WaveState
+from pipeline.send.work import SendSettings
 from pipeline.store import tables as t
 from pipeline.store import waves
 from pipeline.store.db import Database
 from pipeline.store.keys import Keys
 
 KEYS = Keys(bytes(range(32)))
+
+
+def unlimited(connections: int) -> SendSettings:
+    """Settings of the send stage that limit nothing."""
+    return SendSettings(
+        sender="bounces@agency.example",
+        relay="relay",
+        connections=connections,
+        rate=0.0,
+        per_day=0,
+        per_domain_rate=0.0,
+        fresh_for=timedelta(hours=72),
+        guests=(".example",),
+    )
 
 
 def add(connection: Connection, table: Table, **values: object) -> int:
@@ -128,38 +143,13 @@ def _letters(
     netblock: int,
     state: LetterState,
 ) -> None:
-    numbers = range(1, count + 1)
-    boxes = [f"abuse@isp{number}.example" for number in numbers]
-    whose = {"state": ContactState.UNTESTED, "created_at": now}
-    contacts = _add_all(connection, t.contacts, [{"mailbox": box, "spelling": box, **whose} for box in boxes])
-    found = {"netblock_id": netblock, "tier": 1, "confidence": 90, "source": "role", "valid_from": now}
-    links = _add_all(
-        connection,
-        t.netblock_contacts,
-        [
-            {"contact_id": contact, "candidate": box, "rank": number, **found}
-            for contact, box, number in zip(contacts, boxes, numbers, strict=True)
-        ],
-    )
+    boxes = [f"abuse@isp{number}.example" for number in range(1, count + 1)]
+    contacts, links = _contacts(connection, now, boxes, netblock)
     of_wave = {"wave_id": wave, "campaign_id": campaign}
-    notices = _add_all(
-        connection,
-        t.notices,
-        [
-            {
-                "contact_id": contact,
-                "number": 1,
-                "reference": KEYS.reference((campaign, contact, 1)),
-                "token_sha256": hashlib.sha256(KEYS.notice_token((campaign, contact, 1)).encode()).digest(),
-                "key_id": KEYS.key_id,
-                **of_wave,
-            }
-            for contact in contacts
-        ],
-    )
+    notices = _notices(connection, campaign, contacts, of_wave)
     if cases:
         _cases(connection, now, cases, campaign, netblock, links, notices)
-    texts = [body(number) for number in numbers]
+    texts = [body(number) for number in range(1, count + 1)]
     digests = [hashlib.sha256(text).digest() for text in texts]
     kept = [
         {"sha256": digest, "body": zlib.compress(text), "at": now} for digest, text in zip(digests, texts, strict=True)
@@ -167,25 +157,48 @@ def _letters(
     connection.execute(insert(t.bodies), kept)
     due_at = now if state is LetterState.APPROVED else None
     alike = {"locales": "en", "language_rule": "default", "state": state.value, "due_at": due_at, "created_at": now}
-    rows = zip(numbers, boxes, contacts, notices, texts, digests, strict=True)
-    connection.execute(
-        insert(t.letters),
-        [
-            {
-                "notice_id": notice,
-                "contact_id": contact,
-                "sha256": digest,
-                "approved_sha256": digest,
-                "bytes": len(text),
-                "recipient": box,
-                "message_id": message_id(number),
-                "send_order": number,
-                **alike,
-                **of_wave,
-            }
-            for number, box, contact, notice, text, digest in rows
-        ],
-    )
+    written = [
+        {
+            "notice_id": notice,
+            "contact_id": contact,
+            "sha256": digest,
+            "approved_sha256": digest,
+            "bytes": len(text),
+            "recipient": box,
+            "message_id": message_id(number),
+            "send_order": number,
+            **alike,
+            **of_wave,
+        }
+        for number, (box, contact, notice, text, digest) in enumerate(
+            zip(boxes, contacts, notices, texts, digests, strict=True), start=1
+        )
+    ]
+    connection.execute(insert(t.letters), written)
+
+
+def _contacts(
+    connection: Connection, now: datetime, boxes: Sequence[str], netblock: int
+) -> tuple[list[int], list[int]]:
+    """Add a contact for each mailbox, and their links with a network; returns both lists of ids."""
+    whose = {"state": ContactState.UNTESTED, "created_at": now}
+    contacts = _add_all(connection, t.contacts, [{"mailbox": box, "spelling": box, **whose} for box in boxes])
+    found = {"netblock_id": netblock, "tier": 1, "confidence": 90, "source": "role", "valid_from": now}
+    links = [
+        {"contact_id": contact, "candidate": box, "rank": number, **found}
+        for number, (contact, box) in enumerate(zip(contacts, boxes, strict=True), start=1)
+    ]
+    return contacts, _add_all(connection, t.netblock_contacts, links)
+
+
+def _notices(connection: Connection, campaign: int, contacts: Sequence[int], of_wave: Mapping[str, int]) -> list[int]:
+    notices = []
+    for contact in contacts:
+        key = (campaign, contact, 1)
+        token = hashlib.sha256(KEYS.notice_token(key).encode()).digest()
+        known = {"reference": KEYS.reference(key), "token_sha256": token, "key_id": KEYS.key_id}
+        notices.append({"contact_id": contact, "number": 1, **known, **of_wave})
+    return _add_all(connection, t.notices, notices)
 
 
 def _cases(

@@ -108,7 +108,8 @@ guests = [".example"]
 def test_it_is_said_why_nothing_is_being_sent_and_when_it_goes_on(
     tocsin: Tocsin, folder: Path, installed: Database, tmp_path: Path, language: str, said: str
 ) -> None:
-    now = datetime.now(UTC)
+    now = datetime(2026, 3, 2, 10, tzinfo=UTC)  # shortly before midnight it would wait
+    tocsin.clock = lambda: now
     approved(installed, now)
     with in_thread(serve({}, tmp_path / "mail")) as server:
         (folder / "config.toml").write_text(RELAY.format(port=server.port), encoding="utf-8")

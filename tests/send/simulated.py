@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -144,7 +145,11 @@ class Worker:
         self._sleep(self.world.locked)
         self._sleep(self._awake(self.world.at))
         told = self.machine.awake(self.world.at + A_MOMENT)
-        self.world.after(told, lambda: [self._hear(message) for message in messages] and None)
+        self.world.after(told, partial(self._hear_all, messages))
+
+    def _hear_all(self, messages: Sequence[Send | Go | Stop]) -> None:
+        for message in messages:
+            self._hear(message)
 
     def room(self) -> bool:
         return True
@@ -269,6 +274,6 @@ def sent(
     for place, machine in enumerate(machines):
         worker = Worker(world, machine, connections, random.Random(seed + place))
         run = sending(worker, place)
-        world.work(worker, lambda run=run: send(run))  # type: ignore[misc]
+        world.work(worker, partial(send, run))
     world.run()
     return world.written

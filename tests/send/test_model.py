@@ -10,6 +10,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sqlalchemy import select
 
 from pipeline.domain import Event, Go, LetterState, Ready, RefusedBySafety, Result, Send, Stop
 from pipeline.send.claim import Claimed
-from pipeline.send.run import Sending, SendSettings, one_round, recover
+from pipeline.send.run import Sending, one_round, recover
 from pipeline.store import holds, workers
 from pipeline.store import letters as letter_store
 from pipeline.store import tables as t
@@ -30,7 +31,7 @@ from pipeline.store.db import Database
 from pipeline.store.holds import Scope
 from pipeline.store.lives import LeaseLost
 from tests.databases import administer, named
-from tests.seed import KEYS, wave_of_letters
+from tests.seed import KEYS, unlimited, wave_of_letters
 
 SOAK = bool(os.environ.get("TOCSIN_SOAK"))
 LETTERS, CONNECTIONS = 5, 2
@@ -140,16 +141,7 @@ class Machine(RuleBasedStateMachine):
         run = Sending(
             db=self.db,
             wire=Relay(self.world, CONNECTIONS),
-            settings=SendSettings(
-                sender="bounces@agency.example",
-                relay="relay",
-                connections=CONNECTIONS,
-                rate=0.0,
-                per_day=0,
-                per_domain_rate=0.0,
-                fresh_for=timedelta(days=30),
-                guests=(".example",),
-            ),
+            settings=replace(unlimited(CONNECTIONS), fresh_for=timedelta(days=30)),
             keys=KEYS,
             worker_id=worker,
             clock=lambda: self.now,

@@ -1,6 +1,6 @@
 """A wave over two relays: shares, rests, fail-over, and never twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pipeline.domain import Clock
 from pipeline.net import relays, smtp
 from pipeline.net.smtp import RelaySettings
 from pipeline.sandbox.mail_rules import Rule
@@ -22,7 +21,7 @@ from pipeline.store import rests, workers
 from pipeline.store import tables as t
 from pipeline.store.db import Database
 from tests.seed import wave_of_letters
-from tests.send.conftest import Post, letters, states
+from tests.send.conftest import Clock, Post, letters, states
 
 REFUSES_US = Rule("answer", "mail", "550 5.7.1 we do not know you")
 DOWN = Rule("drop", "connect")
@@ -33,7 +32,7 @@ class Two:
     """Two mail servers, `a` and `b`, and what it takes to send over both."""
 
     servers: dict[str, MailServer]
-    clock: Clock
+    clock: Callable[[], datetime]
     weights: dict[str, int] = field(default_factory=lambda: {"a": 1, "b": 1})
     connections: int = 2
     timeout: float = 5.0
@@ -42,15 +41,15 @@ class Two:
         with db.write() as connection:
             worker = workers.register(connection, "test", 1, planner=False, now=self.clock())
         transports = {name: smtp.relay(self.settings(name)) for name in self.servers}
-        post = Post(self.servers["a"], self.clock)  # type: ignore[arg-type]
+        post = Post(self.servers["a"], Clock(self.clock()))
         try:
             with relays.edge(transports, 2 * self.connections) as wire:
-                run = post.sending(db, wire, worker)
+                run = post.sending(db, wire, worker, clock=self.clock)
                 shares = tuple(Relay(name, self.weights[name], self.connections) for name in self.servers)
                 settings = replace(run.settings, relay="a", relays=shares, connections=2 * self.connections)
                 if pace is not None:
                     settings = replace(settings, pace=pace)
-                return send(post.sending(db, wire, worker, settings=settings))
+                return send(replace(run, settings=settings))
         finally:
             with db.write() as connection:
                 workers.end(connection, worker, self.clock())

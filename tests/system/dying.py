@@ -10,16 +10,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.domain import Go, Ready, Result, Send, Stop
 from pipeline.engine import working
 from pipeline.net import smtp
 from pipeline.net.edge import Edge
-from pipeline.send.run import Sending, SendSettings, send
+from pipeline.send.run import Sending, send
 from pipeline.store.db import Database
-from tests.seed import KEYS
+from tests.seed import KEYS, unlimited
 
 Message = Send | Go | Stop
 CONNECTIONS = 4
@@ -50,16 +50,7 @@ def clock() -> datetime:
 def main() -> None:
     when, what, url, port = sys.argv[1:5]
     relay = smtp.RelaySettings("127.0.0.1", int(port), tls="none", ehlo_name="out.example", connections=CONNECTIONS)
-    settings = SendSettings(
-        sender="bounces@agency.example",
-        relay="relay",
-        connections=CONNECTIONS,
-        rate=0.0,
-        per_day=0,
-        per_domain_rate=0.0,
-        fresh_for=timedelta(hours=72),
-        guests=(".example",),
-    )
+    settings = unlimited(CONNECTIONS)
     db = Database(url)
     with working(db, clock) as worker, smtp.edge(relay) as wire:
         send(
