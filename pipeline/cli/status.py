@@ -187,7 +187,7 @@ def _limits(figures: Figures, settings: StatusSettings, now: datetime) -> Iterat
             spoken(limit_name(budget.key, names)),
             words.figure(budget.per_second) if budget.per_second else "-",
             words.number(budget.per_day) if budget.per_day else "-",
-            words.number(budget.used),
+            words.number(budget.used) if budget.per_day else "-",  # nothing is counted without a limit
             budget.until or "-",
         )
         for budget in used
