@@ -52,7 +52,9 @@ def send(name: str, number: int | None, execute: bool, wanted: str, go_on: bool)
             first = _first_letters(ground, name, plan["wave"])
             standing = hold.standing(ground, name)
         data = {"executed": False, **plan, "first_letters": first}
-        show.emit(data, lambda: [*send_plan.told(plan), *first_letters.told(first), *standing])
+        show.emit(
+            data, lambda: [*send_plan.told(plan), *send_plan.following(plan), *first_letters.told(first), *standing]
+        )
         context.agreed(False, "")
         return
     with work.at_work() as bench:

@@ -189,6 +189,10 @@ def told(plan: Plan) -> Iterator[str]:
     yield from _samples(plan)
     yield ""
     yield f"{words.text('plan')}  {plan['plan']}"
+
+
+def following(plan: Plan) -> Iterator[str]:
+    """Yield what to type for this plan to be carried out."""
     if plan["would_go"]:
         named = f"{plan['campaign']} --wave {plan['wave']}{' --go-on' if plan['go_on'] else ''}"
         command = f"tocsin send {named} --plan {plan['plan']} --execute"
