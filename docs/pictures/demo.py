@@ -51,10 +51,14 @@ def screen(folder: Path, language: str) -> list[str]:
 
 def _steps(said: str) -> Iterator[str]:
     for part in said.split(f"\n{PROMPT}")[1:]:
-        lines = part.split("\n\n")[0].splitlines()
+        blocks = part.strip().split("\n\n")
+        lines = blocks[0].splitlines()
         if lines[0].startswith(STEPS):
             yield PROMPT + lines[0]
             yield from (line for line in lines[1 : MOST + 1] if "/s," not in line)  # not the progress
+            if len(blocks) > 1:  # a plan, and what came of it
+                yield CUT
+                yield from (line for line in blocks[-1].splitlines()[-MOST:] if "/s," not in line)
 
 
 def _letter(said: str, recipient: str) -> Iterator[str]:
